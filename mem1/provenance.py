@@ -1,0 +1,112 @@
+"""Digests, and files that appear under their final name only when they are whole."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mem1.errors import InputError
+
+
+def text_digest(text: str) -> str:
+    """sha256 of ``text`` in UTF-8, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def json_digest(value: Any) -> str:
+    """sha256 of ``value`` as canonical JSON (sorted keys, no spaces)."""
+    return text_digest(json.dumps(value, sort_keys=True, separators=(",", ":")))
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of the bytes of ``path``."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_digest(folder: Path) -> str:
+    """sha256 over the relative names and digests of all files below ``folder``."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return json_digest([[p.relative_to(folder).as_posix(), file_digest(p)] for p in files])
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path``; rename it to ``path`` when the block succeeds.
+
+    Works for a file and for a folder (which replaces an older folder). When the block
+    fails, nothing under the final name has changed and the temporary is removed.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        yield temporary
+        if temporary.is_file():
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+        elif path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise InputError(
+                f"The disk is full: {path} was not written. Free some space and run again."
+            ) from error
+        raise
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``.
+
+    Raises:
+        InputError: the file is missing or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}): correct or rebuild it.") from error
+
+
+def check_digests(expected: dict[str, str], actual: dict[str, str], what: str) -> None:
+    """Compare two maps of name to digest.
+
+    Raises:
+        InputError: naming the first entry that differs.
+    """
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            raise InputError(
+                f"{what}: {name} has changed since it was made (recorded "
+                f"{str(expected.get(name))[:12]}, found {str(actual.get(name))[:12]}); rebuild it."
+            )
+
+
+def source_digest(modules: Iterable[Path]) -> str:
+    """One digest over the contents of source files, in the order of their names."""
+    return json_digest([[p.name, file_digest(p)] for p in sorted(modules)])

@@ -1,0 +1,142 @@
+"""The records that the parts hand to each other, and JSONL in and out.
+
+Everything that is kept between two commands is one of these. Analysis reads only them.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mem1.errors import InputError
+from mem1.provenance import replacing
+
+
+class Record(BaseModel):
+    """Base of all records: unknown fields are refused, so that a typo cannot be lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Passage(Record):
+    """One retrievable passage."""
+
+    id: str
+    title: str
+    text: str
+
+
+class Hop(Record):
+    """One step of the chain that answers a generated question."""
+
+    entity: str  # the page to look up
+    relation: str  # name of the relation
+    value: str  # what the page says
+    statement: str  # the sentence of the page that says it
+
+
+class Question(Record):
+    """One objective: a question with all accepted answers."""
+
+    id: str
+    text: str
+    golds: list[str]  # aliases; the first is the one to print
+    source: str  # data set it comes from
+    hops: int | None = None  # number of facts needed; None where unknown
+    chain: list[Hop] = []  # generated worlds only
+
+
+class Task(Record):
+    """A composite prompt of N questions (its horizon) with a budget of turns."""
+
+    id: str
+    split: str
+    questions: list[Question]
+    max_turns: int
+
+    @property
+    def horizon(self) -> int:
+        """Number of objectives."""
+        return len(self.questions)
+
+
+class Turn(Record):
+    """One model output and the observation that follows it.
+
+    ``context`` and ``output`` are the view: exactly the ids the engine was given and sampled.
+    """
+
+    context: list[int]
+    output: list[int]
+    logprobs: list[float]  # of each output token, natural log, at the sampling temperature
+    text: str  # decoded output
+    action: Literal["search", "answer", "malformed"]
+    argument: str  # the query, the answer, or why it is malformed
+    info: list[int] = []  # observation as token ids; empty after the last turn
+    info_text: str = ""
+    passages: list[str] = []  # ids of what was retrieved, best first
+    seconds: float = 0.0  # wall time of generation and environment, shared by the batch
+
+
+class Score(Record):
+    """What one scorer says of one final answer; see ``tasks.scoring``."""
+
+    em: float  # exact matches, summed over the questions; 0 if the count is wrong
+    f1: float  # token F1, summed likewise
+    given: int  # answers given; 0 when there was none
+    expected: int  # questions
+    zero: Literal["none", "format", "count"]  # why the paper's rule gives zero, if it does
+    question_em: list[float]  # per question by position, whatever the count
+
+
+class Trajectory(Record):
+    """All turns of one task under one system."""
+
+    task_id: str
+    horizon: int
+    system: str
+    policy: str
+    sample: int = 0  # number within its group
+    prompt: list[int]  # ids of the task prompt, shared by all contexts
+    turns: list[Turn]
+    end: Literal["answered", "turns", "running"]
+    answers: list[str] = []
+    score: Score | None = None
+    seconds: float = 0.0
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+def read_jsonl(path: Path, kind: type[R]) -> list[R]:
+    """All records of ``kind`` in ``path``.
+
+    Raises:
+        InputError: the file is missing, or a line is no such record (named by its number).
+    """
+    rows: list[R] = []
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    rows.append(kind.model_validate_json(line))
+                except ValidationError as error:
+                    first = error.errors()[0]
+                    where = ".".join(map(str, first["loc"])) or "the line"
+                    raise InputError(
+                        f"{path}, line {number}: no valid {kind.__name__} "
+                        f"({where}: {first['msg']}); correct or rebuild the file."
+                    ) from error
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text ({error.reason}): rebuild it.") from error
+    return rows
+
+
+def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:
+    """Write one record a line, whole or not at all."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(row.model_dump_json() + "\n")
