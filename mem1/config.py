@@ -188,9 +188,7 @@ class Rl(Section):
         if self.estimator == "grpo" and self.group < 2:
             raise ValueError("grpo compares trajectories of one task: group must be 2 or more")
         if self.tasks % self.minibatches:
-            raise ValueError(
-                f"minibatches ({self.minibatches}) must divide tasks ({self.tasks})"
-            )
+            raise ValueError(f"minibatches ({self.minibatches}) must divide tasks ({self.tasks})")
         return self
 
 
@@ -335,7 +333,9 @@ def load(*paths: Path) -> Config:
         except yaml.YAMLError as error:
             raise InputError(f"{path} is not valid YAML: {error}") from error
         if not isinstance(loaded, Mapping):
-            raise InputError(f"{path} must hold a mapping of sections, not {type(loaded).__name__}.")
+            raise InputError(
+                f"{path} must hold a mapping of sections, not {type(loaded).__name__}."
+            )
         values = merge(values, loaded)
     return parse(values, where=", ".join(map(str, paths)))
 

@@ -106,6 +106,13 @@ class Trajectory(Record):
     seconds: float = 0.0
 
 
+class StepMetrics(Record):
+    """One line of a training run's ``metrics.jsonl``."""
+
+    step: int  # optimizer steps (sft, base) or collect-and-update rounds (rl) done
+    values: dict[str, float]
+
+
 R = TypeVar("R", bound=BaseModel)
 
 

@@ -1,0 +1,93 @@
+"""Tags on one side, typed turns on the other; the only place that knows the tag format.
+
+An output is ``<think> internal state </think>`` followed by either ``<search> query
+</search>`` or ``<answer> a1 ; a2 </answer>`` (paper, section 3.1; tags as in the official
+prompts). Retrieved text is data: it is neutralized here before the agent sees it.
+
+Departures from the paper: one hint wording for training and evaluation (the official code
+has two), short prompts in our own words, and malformed outputs cost a turn instead of
+being repaired.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+THINK, END_THINK = "<think>", "</think>"
+SEARCH, END_SEARCH = "<search>", "</search>"
+ANSWER, END_ANSWER = "<answer>", "</answer>"
+INFO, END_INFO = "<information>", "</information>"
+TAGS = (THINK, END_THINK, SEARCH, END_SEARCH, ANSWER, END_ANSWER, INFO, END_INFO)
+STOP = (END_SEARCH, END_ANSWER)
+
+ActionKind = Literal["search", "answer", "malformed"]
+PromptKind = Literal["mem1", "full"]
+
+_OUTPUT = re.compile(
+    r"\s*<think>(?P<state>.*?)</think>\s*"
+    r"(?:<search>(?P<query>.*?)</search>|<answer>(?P<answer>.*?)</answer>)",
+    re.DOTALL,
+)
+_MARKUP = re.compile(r"<(\s*/?\s*(?:think|search|answer|information)\s*/?\s*)>", re.IGNORECASE)
+_HINT = re.compile(r"\[(\s*/?\s*HINT)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Action:
+    """What an output asks for. A malformed output is an action too, not an exception."""
+
+    kind: ActionKind
+    argument: str  # the query, the answer text, or what is wrong with the output
+    state: str = ""  # the internal state
+
+
+def parse(text: str) -> Action:
+    """The action in one model output, ``text`` (decoded, up to its first closing tag)."""
+    match = _OUTPUT.fullmatch(text.rstrip())
+    if match is None:
+        return Action("malformed", "the output must be <think> and then <search> or <answer>")
+    kind: ActionKind = "search" if match["query"] is not None else "answer"
+    argument = (match["query"] if kind == "search" else match["answer"]).strip()
+    state = match["state"].strip()
+    if any(tag in part for tag in TAGS for part in (argument, state)):
+        return Action("malformed", "a tag stands inside another", state)
+    if not argument:
+        return Action("malformed", f"the {kind} is empty", state)
+    return Action(kind, argument, state)
+
+
+def split_answers(text: str) -> list[str]:
+    """The sub-answers of an answer block, separated by semicolons (paper, section 3.3)."""
+    return [part.strip() for part in text.split(";")]
+
+
+def neutralize(text: str) -> str:
+    """``text`` with everything that could act as a tag or a hint made harmless.
+
+    ``</information>`` becomes ``(/information)`` and ``[HINT`` becomes ``(HINT``: readable,
+    and no longer able to close a block or to speak as the agent or the environment.
+    """
+    previous = None
+    while previous != text:  # removing one tag may join the halves of another
+        previous = text
+        text = _HINT.sub(r"(\1", _MARKUP.sub(r"(\1)", text))
+    return text
+
+
+def hint(turns_left: int) -> str:
+    """The line at the start of every info (paper, section 3.1)."""
+    return f"[HINT: YOU HAVE {turns_left} TURNS LEFT]"
+
+
+def prompt_text(questions: list[str], kind: PromptKind) -> str:
+    """The task prompt: what to do, then the questions joined by semicolons.
+
+    The wording tells the agent whether its state is its memory (``mem1``) or its history
+    stays in sight (``full``); small models tell the two apart by it.
+    """
+    rule = {
+        "mem1": "Answer all questions. Only your last notes stay, so keep every answer in them.",
+        "full": "Answer all questions. All your notes stay in sight.",
+    }[kind]
+    joined = " ; ".join(neutralize(question) for question in questions)
+    return f"{rule} Questions: {joined} ."

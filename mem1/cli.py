@@ -1,0 +1,49 @@
+"""What all commands share: arguments in, one sentence out when the user can fix it."""
+
+import argparse
+import errno
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mem1.config import explain
+from mem1.errors import InputError
+from mem1.provenance import read_json
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """An argument parser whose help is the command's own docstring."""
+    return argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def read_section(path: Path, kind: type[S]) -> S:
+    """The frozen stage file at ``path`` as ``kind``.
+
+    Raises:
+        InputError: missing, no JSON, or not what the schema says.
+    """
+    try:
+        return kind.model_validate(read_json(path))
+    except ValidationError as error:
+        raise explain(error, str(path)) from error
+
+
+def run(main: Callable[[Sequence[str]], None]) -> None:
+    """Call ``main`` with the command line; user errors print one sentence and exit with 2."""
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error: The disk is full ({error.filename}): free some space.", file=sys.stderr)
+        raise SystemExit(2) from None
