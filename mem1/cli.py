@@ -32,7 +32,7 @@ def read_section(path: Path, kind: type[S]) -> S:
     try:
         return kind.model_validate(read_json(path))
     except ValidationError as error:
-        raise explain(error, str(path)) from error
+        raise explain(error, str(path), kind) from error
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:

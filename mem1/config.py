@@ -148,9 +148,13 @@ class Base(Section):
     horizons: tuple[int, int] = Field(description="smallest and largest number of objectives")
     full_share: Share = Field(description="share of the tokens shown under policy full")
     muon_lr: float = Field(gt=0, lt=1, description="peak learning rate of Muon (matrices)")
-    worlds: int = Field(ge=1, description="training worlds generated in turn")
+    easy_steps: int = Field(ge=0, description="steps at the start with at most easy_horizon")
+    easy_horizon: int = Field(ge=1, le=64, description="objectives of a task at the start")
+    largest_offset: int = Field(ge=0, description="position ids start at random up to this one")
+    precision: Literal["fp32", "bf16"] = Field(description="bf16: autocast, weights in fp32")
     imperfections: Imperfections
     optimizer: Optimizer
+    checkpoint_every: int = Field(ge=1, description="steps between checkpoints")
 
 
 class Sft(Section):
@@ -264,9 +268,9 @@ class Config(Section):
         return self
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """The valid keys of the section that holds the last element of ``location``."""
-    kind: Any = Config
+def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
+    """The valid keys of the section of ``root`` that holds the last element of ``location``."""
+    kind: Any = root
     for part in location[:-1]:
         fields = getattr(kind, "model_fields", {})
         if part in fields:
@@ -277,14 +281,14 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     return list(getattr(kind, "model_fields", {}))
 
 
-def explain(error: ValidationError, where: str) -> InputError:
-    """One sentence for the first thing that is wrong with a configuration."""
+def explain(error: ValidationError, where: str, root: type[BaseModel] = Config) -> InputError:
+    """One sentence for the first thing that is wrong with a configuration, or a section of it."""
     first = error.errors()[0]
     path = ".".join(map(str, first["loc"]))
     more = len(error.errors()) - 1
     tail = f" ({more} more like this)" if more else ""
     if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"])
+        known = _known_keys(first["loc"], root)
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.3)
         fix = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(known)}."
         return InputError(f"{where}: unknown key {path!r}; {fix}{tail}")
@@ -294,14 +298,27 @@ def explain(error: ValidationError, where: str) -> InputError:
     return InputError(f"{where}: {path or 'configuration'}: {message}.{tail}")
 
 
+def without_removed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` less the runs and systems that are null.
+
+    Overlays are merged key by key, here as in Snakemake, so that an overlay can only add
+    and replace; a null is its way to take a run or a system away.
+    """
+    kept = dict(values)
+    for section in ("runs", "systems"):
+        if isinstance(kept.get(section), Mapping):
+            kept[section] = {k: v for k, v in kept[section].items() if v is not None}
+    return kept
+
+
 def parse(values: Mapping[str, Any], where: str = "configuration") -> Config:
-    """Validate ``values``.
+    """Validate ``values``; runs and systems that are null are left out.
 
     Raises:
         InputError: naming the first wrong key and the nearest valid one.
     """
     try:
-        return Config.model_validate(dict(values))
+        return Config.model_validate(without_removed(values))
     except ValidationError as error:
         raise explain(error, where) from error
 

@@ -68,6 +68,25 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_replaceable(folder: Path, known: Iterable[str]) -> None:
+    """Refuse to replace a folder that holds anything but files named in ``known``.
+
+    ``replacing`` removes an older folder, and a mistyped output path must not cost one.
+
+    Raises:
+        InputError: naming the first entry that does not belong.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder to write to.")
+    allowed = {*known, ".snakemake_timestamp"}  # Snakemake's mark in folders that are outputs
+    foreign = sorted({p.name for p in folder.iterdir()} - allowed) if folder.is_dir() else []
+    if foreign:
+        raise InputError(
+            f"{folder} holds {foreign[0]!r}, which this command did not write: name another "
+            f"output folder, or empty it first."
+        )
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in UTF-8, whole or not at all."""
     with replacing(path) as temporary:

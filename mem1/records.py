@@ -3,7 +3,7 @@
 Everything that is kept between two commands is one of these. Analysis reads only them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -90,6 +90,10 @@ class Score(Record):
     question_em: list[float]  # per question by position, whatever the count
 
 
+# context: no room was left for another turn
+End = Literal["answered", "turns", "context", "running"]
+
+
 class Trajectory(Record):
     """All turns of one task under one system."""
 
@@ -100,7 +104,7 @@ class Trajectory(Record):
     sample: int = 0  # number within its group
     prompt: list[int]  # ids of the task prompt, shared by all contexts
     turns: list[Turn]
-    end: Literal["answered", "turns", "running"]
+    end: End
     answers: list[str] = []
     score: Score | None = None
     seconds: float = 0.0
@@ -116,18 +120,17 @@ class StepMetrics(Record):
 R = TypeVar("R", bound=BaseModel)
 
 
-def read_jsonl(path: Path, kind: type[R]) -> list[R]:
-    """All records of ``kind`` in ``path``.
+def iter_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
+    """The records of ``kind`` in ``path``, one at a time (evaluation files can be large).
 
     Raises:
         InputError: the file is missing, or a line is no such record (named by its number).
     """
-    rows: list[R] = []
     try:
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    rows.append(kind.model_validate_json(line))
+                    row = kind.model_validate_json(line)
                 except ValidationError as error:
                     first = error.errors()[0]
                     where = ".".join(map(str, first["loc"])) or "the line"
@@ -135,11 +138,16 @@ def read_jsonl(path: Path, kind: type[R]) -> list[R]:
                         f"{path}, line {number}: no valid {kind.__name__} "
                         f"({where}: {first['msg']}); correct or rebuild the file."
                     ) from error
+                yield row
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text ({error.reason}): rebuild it.") from error
-    return rows
+
+
+def read_jsonl(path: Path, kind: type[R]) -> list[R]:
+    """All records of ``kind`` in ``path``; raises as ``iter_jsonl`` does."""
+    return list(iter_jsonl(path, kind))
 
 
 def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:

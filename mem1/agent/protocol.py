@@ -79,6 +79,10 @@ def hint(turns_left: int) -> str:
     return f"[HINT: YOU HAVE {turns_left} TURNS LEFT]"
 
 
+CORRECTION = "Malformed: think, then search or answer."  # the info after a malformed output
+NOTHING_FOUND = "No page found."  # the info of a search without a result
+
+
 def prompt_text(questions: list[str], kind: PromptKind) -> str:
     """The task prompt: what to do, then the questions joined by semicolons.
 
@@ -86,8 +90,8 @@ def prompt_text(questions: list[str], kind: PromptKind) -> str:
     stays in sight (``full``); small models tell the two apart by it.
     """
     rule = {
-        "mem1": "Answer all questions. Only your last notes stay, so keep every answer in them.",
-        "full": "Answer all questions. All your notes stay in sight.",
+        "mem1": "Answer all questions. Only your last notes stay.",
+        "full": "Answer all questions. All your notes stay.",
     }[kind]
     joined = " ; ".join(neutralize(question) for question in questions)
     return f"{rule} Questions: {joined} ."

@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mem1.agent import protocol
+
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to decode. ``temperature`` 0 is greedy; there is no top-p or top-k.
-
-    ``seed`` and the position of a context in the call decide the random numbers, so that a
-    call can be repeated exactly.
-    """
+    """How to decode. ``temperature`` 0 is greedy; there is no top-p or top-k."""
 
     temperature: float
     max_new_tokens: int
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,8 @@ class Output:
     """One sampled continuation, ended by the token that completes a stop string.
 
     ``logprobs[i]`` is the natural log-probability of ``ids[i]`` at the sampling temperature
-    (at temperature 1 for greedy decoding).
+    (at temperature 1 for greedy decoding). ``text`` ends with the stop string, even where the
+    last token holds characters behind it.
     """
 
     ids: list[int]
@@ -34,6 +32,23 @@ class Output:
 class Engine(Protocol):
     """Anything that continues contexts."""
 
-    def generate(self, contexts: Sequence[Sequence[int]], sampling: Sampling) -> list[Output]:
-        """Continue each context up to the first closing tag or ``max_new_tokens``."""
+    def generate(
+        self, contexts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[Output]:
+        """Continue each context up to the first closing tag or ``max_new_tokens``.
+
+        ``seeds[i]`` alone decides the random numbers of context ``i``: what is sampled does
+        not depend on which contexts share a call, apart from rounding.
+        """
         ...
+
+
+def stop_end(text: str) -> int | None:
+    """Where the first closing tag of an action ends in ``text``; None without one."""
+    ends = [text.find(tag) + len(tag) for tag in protocol.STOP if tag in text]
+    return min(ends, default=None)
+
+
+def until_stop(text: str) -> str:
+    """``text`` up to and with its first closing tag; all of it without one."""
+    return text[: stop_end(text)]

@@ -1,0 +1,46 @@
+# make reproduce   from nothing to Table 1 and Figure 4 (preset mini)
+# make test        the tests
+# TORCH_INDEX=URL  a further package index for PyTorch, for example
+#                  https://download.pytorch.org/whl/cpu (smaller, no CUDA)
+PYTHON ?= python3.11
+TORCH_INDEX ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+TORCH := torch==2.13.0
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TQDM_MININTERVAL := 1
+
+.PHONY: setup reproduce test check fmt ui
+.DEFAULT_GOAL := reproduce
+
+setup: $(READY)
+
+$(READY): pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv || { echo "Install Python 3.11 with venv (Debian: python3.11-venv)."; exit 1; }
+	$(BIN)/pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	$(BIN)/pip install -c requirements.lock -e '.[dev]'
+	touch $(READY)
+
+reproduce: setup
+	$(BIN)/snakemake --cores all
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/mypy mem1
+
+fmt: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow
+
+ui: setup
+	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"

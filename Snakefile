@@ -1,0 +1,56 @@
+# From a generated world to the tables and figures of MEM1 (arXiv 2506.15841):
+#     snakemake --cores all                                       preset mini
+#     snakemake --cores all --configfile config/smoke.yaml        another preset
+# Settings: config/. Phases: workflow/rules/. Each rule is one command of the package mem1.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/paths.smk"
+
+
+CONFIG = checked(config)
+P = f"results/{CONFIG.preset}"
+
+
+wildcard_constraints:
+    split="train|validation|test",
+    horizon="[0-9]+",
+    run="[^/]+",
+    system="[^/]+",
+
+
+localrules:
+    all,
+    freeze,
+
+
+# What cannot influence a result is environment, not configuration.
+prepare_environment()
+
+
+rule all:
+    default_target: True
+    input:
+        targets(),
+
+
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/world.smk"
+include: "workflow/rules/tasks.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/render.smk"
+include: "workflow/rules/track.smk"
+
+
+onsuccess:
+    summarize()

@@ -1,0 +1,34 @@
+"""What an environment does: it answers actions with observations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mem1.agent.protocol import Action
+from mem1.records import Task
+
+
+@dataclass(frozen=True)
+class Request:
+    """One action to answer. ``turns_left`` counts the turns that remain after this one."""
+
+    task: Task
+    turns_left: int
+    action: Action
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the agent gets to see: the ids are the tokens of the text, made once."""
+
+    ids: list[int]
+    text: str
+    passages: list[str] = field(default_factory=list)  # ids of what is shown, best first
+
+
+class Environment(Protocol):
+    """Answers the actions of many trajectories at once. Holds no state between calls."""
+
+    def step(self, requests: Sequence[Request]) -> list[Observation]:
+        """One observation for each request, in order."""
+        ...

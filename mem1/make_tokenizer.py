@@ -1,0 +1,34 @@
+"""Make the tokenizer of a preset: word-level for Atlas, byte-level BPE for real passages.
+
+The Atlas vocabulary depends on the names and wordings of Atlas only, not on a seed, so that
+the committed base model fits every world. The BPE is trained on the passages given.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mem1 import cli
+
+
+def main(argv: Sequence[str]) -> None:
+    """Write a tokenizer that ``PreTrainedTokenizerFast`` reads."""
+    parser = cli.parser(__doc__)
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--atlas", action="store_true", help="word-level, for generated worlds")
+    kind.add_argument("--passages", type=Path, help="train a byte-level BPE on these passages")
+    parser.add_argument("--output-dir", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+
+    from mem1.records import Passage, read_jsonl
+    from mem1.tasks import tokenizer
+
+    if arguments.atlas:
+        made = tokenizer.word_level()
+    else:
+        passages = read_jsonl(arguments.passages, Passage)
+        made = tokenizer.byte_pair(f"{p.title}. {p.text}" for p in passages)
+    tokenizer.save(made, arguments.output_dir)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,102 @@
+"""Draw Figure 4 (EM and peak tokens against the number of objectives) and training curves.
+
+In:  the frozen analysis section, the records of mem1.evaluate, and, where something was
+     trained, the metrics.jsonl of the training runs.
+Out: figure4.{png,svg,pdf}, training.{png,svg,pdf} and, last, manifest.json.
+
+Departures from the paper: 95 % bands, and a shade over horizons beyond the warm start.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mem1 import cli
+
+if TYPE_CHECKING:
+    from mem1.analysis.figures import Headline
+    from mem1.analysis.settings import Analysis
+    from mem1.analysis.summary import Summary
+
+
+def headline_marks(analysis: "Analysis", cells: "Summary", path: Path | None) -> "Headline | None":
+    """Marks for the paper's ratios over our full history after RL, where that was run."""
+    from mem1.analysis import expected
+    from mem1.analysis.figures import Headline
+
+    pairs = [c for c in analysis.comparisons if c.kind == "memory" and c.stage == "rl"]
+    if path is None or not pairs:
+        return None
+    ratios = expected.load(path).headline
+    baseline = cells.get((pairs[0].second, ratios.horizon))
+    if baseline is None:
+        return None
+    return Headline(
+        horizon=ratios.horizon,
+        baseline=analysis.systems[pairs[0].second].label,
+        em=baseline["em"].mean,
+        em_ratio=ratios.em_ratio,
+        peak=baseline["peak"].mean,
+        peak_ratio=ratios.peak_ratio,
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    """Parse the command line and write the figures."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="frozen analysis section")
+    parser.add_argument("--records-dir", type=Path, required=True, help="SYSTEM/HORIZON.jsonl")
+    parser.add_argument("--train-dir", type=Path, help="RUN/metrics.jsonl; leave out if untrained")
+    parser.add_argument("--expected", type=Path, help="the paper's numbers, to mark its ratios")
+    parser.add_argument("--output-dir", type=Path, required=True)
+    args = parser.parse_args(argv)
+
+    from mem1 import manifest
+    from mem1.analysis import curves, figures, summary
+    from mem1.analysis.settings import Analysis
+    from mem1.provenance import write_json
+
+    analysis = cli.read_section(args.config, Analysis)
+    measured = summary.load(args.records_dir, analysis)
+    cells = summary.summarize(measured, analysis)
+    series = []
+    for system, settings in analysis.systems.items():
+        at = {h: cells[system, h] for h in analysis.horizons if (system, h) in cells}
+        if at:
+            em, peak = ({h: got[metric] for h, got in at.items()} for metric in ("em", "peak"))
+            series.append(figures.Series(settings.label, settings.policy, em, peak))
+    drawn = {
+        "figure4": figures.figure4(
+            series,
+            analysis.horizons,
+            analysis.warm_start_to,
+            analysis.rl_horizon,
+            headline_marks(analysis, cells, args.expected),
+        )
+    }
+    inputs = [summary.record_file(args.records_dir, *key) for key in measured]
+    if args.expected is not None:
+        inputs.append(args.expected)
+    if args.train_dir is not None and analysis.runs:
+        files = curves.metric_files(args.train_dir, analysis.runs)
+        drawn["training"] = figures.training(
+            [curves.read_curve(path, run, analysis.runs[run]) for run, path in files.items()]
+        )
+        inputs += files.values()
+    (args.output_dir / "manifest.json").unlink(missing_ok=True)
+    written = [
+        path
+        for name, figure in drawn.items()
+        for path in figures.save(figure, args.output_dir / name)
+    ]
+    write_json(
+        args.output_dir / "manifest.json",
+        manifest.describe(
+            "render_figures", args.config, inputs, {path.name: path for path in written}
+        ),
+    )
+    print("\n".join(str(path) for path in written))
+
+
+if __name__ == "__main__":
+    cli.run(main)

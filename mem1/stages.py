@@ -1,0 +1,153 @@
+"""What each stage of the workflow gets to see of the configuration.
+
+The workflow freezes each of these to ``results/<preset>/config/<name>.json``, and a stage
+reads its own file only: what is not in the file cannot influence the stage, and changing a
+setting plans just the stages whose file changes. So a stage's section holds all it needs,
+and nothing that it does not need.
+"""
+
+from collections.abc import Callable, Iterable
+
+from pydantic import Field
+
+from mem1.config import Agent, Base, Config, Model, Retrieval, Rl, Run, Section, Sft, Tasks, World
+from mem1.errors import InputError
+
+
+class TrainingRun(Section):
+    """One training run: its own settings and those of everything it is fed with.
+
+    ``world`` and ``tasks`` made the files that the run reads. They are here because those
+    files are no triggers of their own (a training is not repeated for a new time stamp).
+    """
+
+    name: str = Field(description="name of the run")
+    seed: int = Field(ge=0, description="root of all named random streams")
+    run: Run
+    world: World
+    retrieval: Retrieval
+    agent: Agent
+    max_turns: dict[int, int] = Field(
+        description="turn budget by number of objectives, for those the run trains on"
+    )
+    tasks: Tasks | None = Field(description="rl: what its training tasks were made with")
+    model: Model | None = Field(description="shape, when the run starts from scratch")
+    sft: Sft | None = Field(description="settings of the stage; null for a run of stage rl")
+    rl: Rl | None = Field(description="settings of the stage; null for a run of stage sft")
+
+
+class BaseRun(Section):
+    """The training of the base model, which needs no other stage before it."""
+
+    seed: int = Field(ge=0, description="root of all named random streams")
+    base: Base
+    model: Model
+    world: World
+    retrieval: Retrieval
+    agent: Agent
+    max_turns: dict[int, int] = Field(
+        description="turn budget by number of objectives, for all that base.horizons spans"
+    )
+
+
+def budgets(tasks: Tasks, horizons: Iterable[int]) -> dict[int, int]:
+    """The turn budget of each of ``horizons``.
+
+    Raises:
+        InputError: ``tasks.max_turns`` does not reach one of them.
+    """
+    return {horizon: tasks.turns_for(horizon) for horizon in sorted(set(horizons))}
+
+
+def panel(tasks: Tasks, split: str, horizon: int) -> Tasks:
+    """``tasks`` narrowed to the one panel of ``split`` with ``horizon`` objectives.
+
+    What concerns other panels gets a value that says "none", so that a change to it leaves
+    this panel alone.
+    """
+    training = split == "train"
+    return Tasks(
+        train_horizon=horizon,
+        train_count=tasks.train_count if training else 0,
+        test_horizons=[] if training else [horizon],
+        test_count=1 if training else tasks.test_count,
+        consecutive=tasks.consecutive,
+        max_turns=budgets(tasks, [horizon]),
+    )
+
+
+def training_run(config: Config, name: str) -> TrainingRun:
+    """The frozen section of the training run ``name``, a key of ``config.runs``.
+
+    Raises:
+        InputError: a turn budget is missing for one of its numbers of objectives.
+    """
+    run = config.runs[name]
+    rl = run.stage == "rl"
+    horizons = [config.tasks.train_horizon] if rl else config.sft.horizons
+    return TrainingRun(
+        name=name,
+        seed=config.seed,
+        run=run,
+        world=config.world,
+        retrieval=config.retrieval,
+        agent=config.agent,
+        max_turns=budgets(config.tasks, horizons),
+        tasks=panel(config.tasks, "train", config.tasks.train_horizon) if rl else None,
+        model=config.model if run.start == "scratch" else None,
+        sft=None if rl else config.sft,
+        rl=config.rl if rl else None,
+    )
+
+
+def base_run(config: Config) -> BaseRun:
+    """The frozen section of the base model's training.
+
+    Raises:
+        InputError: a turn budget is missing for one of its numbers of objectives.
+    """
+    smallest, largest = config.base.horizons
+    return BaseRun(
+        seed=config.seed,
+        base=config.base,
+        model=config.model,
+        world=config.world,
+        retrieval=config.retrieval,
+        agent=config.agent,
+        max_turns=budgets(config.tasks, range(smallest, largest + 1)),
+    )
+
+
+def frozen(config: Config, stage: str) -> Section:
+    """The frozen section that is called ``stage``.
+
+    Names: ``world``, ``sources``, ``retrieval``, ``base``, ``analysis``,
+    ``tasks-<split>-<horizon>``, ``run-<run>`` and ``eval-<system>``.
+
+    Raises:
+        InputError: there is no such stage in this configuration.
+    """
+    from mem1.agent.settings import evaluation_run
+    from mem1.analysis.settings import analysis_section
+
+    whole: dict[str, Callable[[], Section]] = {
+        "world": lambda: config.world,
+        "sources": lambda: config.sources,
+        "retrieval": lambda: config.retrieval,
+        "base": lambda: base_run(config),
+        "analysis": lambda: analysis_section(config),
+    }
+    if stage in whole:
+        return whole[stage]()
+    kind, _, name = stage.partition("-")
+    if kind == "run" and name in config.runs:
+        return training_run(config, name)
+    if kind == "eval" and name in config.systems:
+        return evaluation_run(config, name)
+    split, _, horizon = name.partition("-")
+    if kind == "tasks" and horizon.isdecimal():
+        return panel(config.tasks, split, int(horizon))
+    raise InputError(
+        f"There is no stage {stage!r}: use {', '.join(whole)}, tasks-<split>-<objectives>, "
+        f"run-<one of {sorted(config.runs)}> or eval-<one of {sorted(config.systems)}>."
+    )

@@ -1,0 +1,91 @@
+"""Tokenizers that need no download: word-level for Atlas, byte-level BPE for real text.
+
+Departure from the paper: it counts tokens with the tokenizer of GPT-4o-mini. Tables here
+name the tokenizer they count with.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from mem1.agent import protocol
+from mem1.provenance import replacing, write_json
+from mem1.tasks.atlas_schema import RELATIONS, REMARKS, TYPES, names
+
+PAD, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
+_PIECE = re.compile(r"\w+|[^\w\s]+")
+
+
+def _pieces(text: str) -> list[str]:
+    """What ``pre_tokenizers.Whitespace`` makes of ``text`` without its tags."""
+    for tag in protocol.TAGS:
+        text = text.replace(tag, " ")
+    return _PIECE.findall(text)
+
+
+def atlas_vocabulary(largest_number: int = 99) -> list[str]:
+    """Every word that prompts, pages, hints and states of Atlas can hold, in fixed order."""
+    texts: list[str] = [
+        protocol.prompt_text(["a ?"], "mem1"),
+        protocol.prompt_text(["a ?"], "full"),
+        protocol.hint(1),
+        protocol.CORRECTION,
+        protocol.NOTHING_FOUND,
+        "Doc 1: . none unknown open : done : answers : ; ?",
+        " ".join(f"{kind} is a" for kind in TYPES),
+        *REMARKS,
+    ]
+    for relation in RELATIONS:
+        texts += [f"{relation.verb} the {relation.noun}", *relation.questions]
+    texts = [text.format(e="") if "{e}" in text else text for text in texts]
+    words = dict.fromkeys(piece for text in texts for piece in _pieces(text))
+    words |= dict.fromkeys(str(number) for number in range(largest_number + 1))
+    for pool in names().values():
+        words |= dict.fromkeys(word for name in pool for word in name.split())
+    return list(words)
+
+
+def word_level() -> Tokenizer:
+    """The Atlas tokenizer: one token a word, a punctuation mark or a tag."""
+    specials = [PAD, UNKNOWN, END, *protocol.TAGS]
+    vocabulary = {word: i for i, word in enumerate([*specials, *atlas_vocabulary()])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens([PAD, UNKNOWN, END])
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in protocol.TAGS])
+    return tokenizer
+
+
+def byte_pair(texts: Iterable[str], size: int = 16_000) -> Tokenizer:
+    """A byte-level BPE trained on ``texts``, with the protocol's tags as whole tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=[PAD, UNKNOWN, END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in protocol.TAGS])
+    return tokenizer
+
+
+def save(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write ``tokenizer`` so that ``PreTrainedTokenizerFast.from_pretrained`` reads it."""
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        tokenizer.save(str(temporary / "tokenizer.json"))
+        write_json(
+            temporary / "tokenizer_config.json",
+            {
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "pad_token": PAD,
+                "unk_token": UNKNOWN,
+                "eos_token": END,
+                "clean_up_tokenization_spaces": False,
+            },
+        )

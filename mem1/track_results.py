@@ -1,0 +1,43 @@
+"""Copy evaluations, tables and figures to MLflow.
+
+In:  the records of mem1.evaluate, the tables, the figures.
+Out: a receipt. One run per system (metrics by number of objectives, a few trajectories as
+     text and as traces) and one run with tables and figures; unchanged ones are not repeated.
+
+The folders default to their places in the layout of results: the receipt lies in
+P/tracking, the others are P/eval, P/tables and P/figures.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mem1 import cli
+
+
+def main(argv: Sequence[str]) -> None:
+    """Parse the command line and publish the results."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--tracking-uri", "--uri", required=True, help="sqlite:///ABS/mlflow.db")
+    parser.add_argument("--output", type=Path, required=True, help="receipt")
+    parser.add_argument("--experiment", help="default: the preset, from the receipt's place")
+    parser.add_argument("--eval-dir", type=Path, help="default: P/eval")
+    parser.add_argument("--tables-dir", type=Path, help="default: P/tables")
+    parser.add_argument("--figures-dir", type=Path, help="default: P/figures")
+    args = parser.parse_args(argv)
+
+    from mem1.analysis.publish import publish_results
+    from mem1.provenance import write_json
+
+    place = args.output.absolute().parent.parent
+    receipt = publish_results(
+        args.tracking_uri,
+        args.experiment or place.name,
+        args.eval_dir or place / "eval",
+        args.tables_dir or place / "tables",
+        args.figures_dir or place / "figures",
+    )
+    write_json(args.output, receipt)
+
+
+if __name__ == "__main__":
+    cli.run(main)

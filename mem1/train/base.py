@@ -1,0 +1,179 @@
+"""The base model: every skill of the loop at all horizons, from perfect demonstrations.
+
+Stands in for the pretrained Qwen2.5-7B of the paper, which can already read, copy and notice
+that a list has ended. A small model trained from nothing on few objectives learns how many
+questions to answer, not when all are answered; so turns of all horizons are shown here, and
+the supervised and the reinforcement stage can stay short, as in the paper.
+
+Both context policies get their configured share of the tokens. A turn under ``mem1`` is a
+row of its own (views are Markov: one turn of a long task costs no more than one of a short
+task), a trajectory under ``full`` is one row. Position ids start at a random offset.
+Facts come from a new world every few steps, so none can be learned by heart.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import torch
+
+from mem1.agent.text import Codec
+from mem1.records import Task
+from mem1.retrieval import bm25
+from mem1.seeding import derive, stream
+from mem1.stages import BaseRun
+from mem1.tasks import atlas
+from mem1.train.batch import PackedBatch, collate
+from mem1.train.demonstrations import Teacher, mixed_tasks
+from mem1.train.forward import sampled_logprobs
+from mem1.train.session import Trainee, rate, update
+from mem1.train.tree import Tree, pack, views_of
+
+LARGEST_BUDGET = 90  # turns: hints show any number up to this one
+
+
+def horizons_at(step: int, run: BaseRun) -> list[int]:
+    """The numbers of objectives a task can have at ``step``."""
+    smallest, largest = run.base.horizons
+    if step < run.base.easy_steps:
+        largest = min(largest, run.base.easy_horizon)
+    return list(range(smallest, largest + 1))
+
+
+def _budgeted(tasks: Sequence[Task], seed: int) -> list[Task]:
+    """``tasks`` with turn budgets over the whole range, never below the configured one."""
+    random = stream(seed, "budgets")
+    return [
+        task.model_copy(update={"max_turns": random.randint(task.max_turns, LARGEST_BUDGET)})
+        for task in tasks
+    ]
+
+
+class Demonstrations:
+    """An endless supply of rows for one context policy, decided by seed and step alone."""
+
+    def __init__(self, run: BaseRun, policy: str, codec: Codec) -> None:
+        self._run = run
+        self._policy = policy
+        self._codec = codec
+        share = run.base.full_share
+        self._tokens = int(run.base.tokens * (share if policy == "full" else 1 - share))
+
+    @cached_property
+    def _batches(self) -> Iterator[tuple[int, list[Tree]]]:
+        """Batches in order from the first step; each belongs to a step."""
+        step = world = 0
+        while True:
+            for batch in self._world(world, horizons_at(step, self._run)):
+                yield step, batch
+                step += 1
+            world += 1
+
+    def at(self, step: int) -> list[Tree]:
+        """The rows of ``step``; steps are asked for in increasing order."""
+        return next(batch for number, batch in self._batches if number == step)
+
+    def _world(self, number: int, horizons: list[int]) -> list[list[Tree]]:
+        """All rows of world ``number`` in batches of similar lengths, shuffled."""
+        run = self._run
+        seed = derive(run.base.seed, "base world", self._policy, number)
+        random = stream(seed, "tasks")
+        world = atlas.generate(run.world, seed, "train")
+        teacher = Teacher(
+            bm25.in_memory(world.passages, run.retrieval),
+            run.retrieval.k,
+            self._codec,
+            run.agent,
+            self._policy,
+            run.base.imperfections,
+        )
+        # Long tasks have more turns each; this keeps turns of short ones from getting rare.
+        weights = [horizon**-0.5 for horizon in horizons]
+        tasks = mixed_tasks(world.questions, horizons, run.max_turns, random, weights=weights)
+        trajectories = teacher.play(_budgeted(tasks, seed), seed)
+        views = [views_of(trajectory, i) for i, trajectory in enumerate(trajectories)]
+        if self._policy == "full":
+            trees = [pack(one) for one in views]
+        else:
+            trees = [pack([view]) for one in views for view in one]
+        random.shuffle(trees)
+        chunk = 512 if self._policy == "mem1" else 128
+        batches = []
+        for start in range(0, len(trees), chunk):
+            ordered = sorted(trees[start : start + chunk], key=len)
+            batches += _cut(ordered, self._tokens)
+        random.shuffle(batches)
+        return batches
+
+
+def _cut(ordered: Sequence[Tree], tokens: int) -> list[list[Tree]]:
+    """``ordered`` (by length) in batches of at most ``tokens`` tokens, padding included."""
+    batches: list[list[Tree]] = [[]]
+    for tree in ordered:
+        if batches[-1] and (len(batches[-1]) + 1) * len(tree) > tokens:
+            batches.append([])
+        batches[-1].append(tree)
+    return batches
+
+
+def whole_turns(right: torch.Tensor, batch: PackedBatch) -> float:
+    """Share of turns whose sampled tokens are all ``right`` [A]."""
+    key = torch.stack([batch.row, batch.trajectory, batch.turn])
+    _, index = torch.unique(key, dim=1, return_inverse=True)
+    wrong = torch.zeros(int(index.max()) + 1).index_add_(0, index, (~right).float())
+    return float((wrong == 0).float().mean())
+
+
+class BaseTraining:
+    """One optimizer step: rows of both policies, each weighted by its share of the tokens."""
+
+    def __init__(self, run: BaseRun, trainee: Trainee, codec: Codec) -> None:
+        self._run = run
+        self._trainee = trainee
+        self._pad = codec.backend.token_to_id("<pad>")
+        shares = {"mem1": 1 - run.base.full_share, "full": run.base.full_share}
+        self._shares = {policy: share for policy, share in shares.items() if share > 0}
+        self._data = {policy: Demonstrations(run, policy, codec) for policy in self._shares}
+
+    def step(self, number: int) -> dict[str, float]:
+        """Train on step ``number``; returns what is logged."""
+        base = self._run.base
+        values: dict[str, float] = {}
+        for policy, share in self._shares.items():
+            trees = self._data[policy].at(number)
+            random = stream(base.seed, "offsets", policy, number)
+            offsets = [random.randint(0, base.largest_offset) for _ in trees]
+            batch = collate(trees, self._pad, offsets)
+            with torch.autocast("cpu", torch.bfloat16, enabled=base.precision == "bf16"):
+                result = sampled_logprobs(self._trainee.model, batch, entropy_gradient=False)
+            loss = -result.logprobs.mean()
+            (share * loss).backward()
+            # More likely than not is the greedy choice; a miss by ties does not matter here.
+            right = result.logprobs.detach() > -0.6931
+            values[f"{policy}/loss"] = float(loss.detach())
+            values[f"{policy}/tokens_right"] = float(right.float().mean())
+            values[f"{policy}/turns_right"] = whole_turns(right, batch)
+            values[f"{policy}/tokens"] = float(batch.ids.numel())
+        factor = rate(number, base.steps, base.optimizer)
+        values["gradient_norm"] = update(self._trainee, base.optimizer.clip, factor)
+        values["rate"] = factor
+        return values
+
+
+def optimizers(model: torch.nn.Module, run: BaseRun) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the layers, AdamW for embeddings, norms and biases."""
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        (matrices if parameter.ndim == 2 and "embed" not in name else others).append(parameter)
+    settings = run.base.optimizer
+    return [
+        torch.optim.Muon(
+            matrices,
+            lr=run.base.muon_lr,
+            weight_decay=settings.weight_decay,
+            momentum=0.95,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(
+            others, lr=settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay
+        ),
+    ]

@@ -1,0 +1,79 @@
+"""Log-probabilities of the sampled tokens of a packed batch.
+
+One pass of the decoder over the packed rows; the vocabulary projection runs only where a
+sampled token is predicted. The first token of a branch is predicted by the last token of its
+parent, which is in general not the token that stands before it in the row.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+
+from mem1.errors import InputError
+from mem1.train import attention
+from mem1.train.batch import PackedBatch
+
+CHUNK = 2**25  # logits held at a time: 128 MB in fp32
+
+
+@dataclass(frozen=True)
+class SampledLogprobs:
+    """Of each sampled token of a batch, in its order."""
+
+    logprobs: Tensor  # [A] natural logarithm
+    entropy: Tensor  # [A] nats, of the distribution it was drawn from
+
+
+def sampled_logprobs(
+    model: PreTrainedModel,
+    batch: PackedBatch,
+    temperature: float = 1.0,
+    backend: str = "branches",
+    entropy_gradient: bool = True,
+) -> SampledLogprobs:
+    """Log-probability and entropy of each sampled token at ``temperature``.
+
+    ``model`` is a causal language model of transformers on the device of ``batch``. Without
+    ``entropy_gradient`` the entropy is a statistic only, which saves time and memory.
+
+    Raises:
+        InputError: the temperature is not positive, or the model does something to attention
+            or logits that is not done here.
+    """
+    if temperature <= 0:
+        raise InputError(f"temperature is {temperature}: log-probabilities need one above 0.")
+    for name in ("final_logit_softcapping", "logit_scale"):
+        if getattr(model.config, name, None) is not None:
+            raise InputError(f"Models with {name} are not supported: choose another model.")
+    attention.attach(model)
+    head = model.get_output_embeddings()
+    hidden = model.base_model(
+        input_ids=batch.ids,
+        position_ids=batch.position_ids,
+        use_cache=False,
+        **attention.model_arguments(attention.plan(batch.subtree_end, backend), batch.ids.device),
+    ).last_hidden_state[batch.row, batch.parent_column]
+
+    def score(states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        logits = head(states)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logs = torch.log_softmax(logits / temperature, dim=-1)
+        chosen = logs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+        with torch.set_grad_enabled(entropy_gradient and torch.is_grad_enabled()):
+            entropy = -(logs.exp() * logs).sum(-1)
+        return chosen, entropy
+
+    targets = batch.targets
+    step = max(1, CHUNK // model.config.get_text_config().vocab_size)
+    if len(targets) <= step:
+        return SampledLogprobs(*score(hidden, targets))
+    # Recomputed in the backward pass, so that one chunk of logits exists at a time.
+    parts = [
+        checkpoint(score, hidden[i : i + step], targets[i : i + step], use_reentrant=False)
+        for i in range(0, len(targets), step)
+    ]
+    logprobs, entropy = zip(*parts, strict=True)
+    return SampledLogprobs(torch.cat(logprobs), torch.cat(entropy))

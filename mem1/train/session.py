@@ -1,0 +1,114 @@
+"""What every training does around its steps: resume, count, log, save.
+
+A training is a number of steps, each a function of the weights, the optimizers and the step
+number alone. So a run that was killed goes on from its newest checkpoint and ends with the
+same bytes as one that was not.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.optim import Optimizer
+from tqdm import tqdm
+from transformers import PreTrainedModel
+
+from mem1 import config
+from mem1.records import StepMetrics, write_jsonl
+from mem1.tracking import Live
+from mem1.train.checkpoint import Checkpoints
+
+METRICS = "metrics.jsonl"
+
+
+@dataclass
+class Trainee:
+    """What changes from step to step."""
+
+    model: PreTrainedModel
+    optimizers: Sequence[Optimizer]
+
+    def state(self) -> dict:
+        """Everything to continue from."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+
+    def restore(self, state: dict) -> None:
+        """Continue from what ``state`` returned."""
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+
+
+def rate(step: int, steps: int, settings: config.Optimizer) -> float:
+    """Factor on the peak learning rate at ``step`` (from 0): linear warm-up, then cosine."""
+    warm = min(1.0, (step + 1) / (settings.warmup + 1))
+    progress = min(1.0, step / max(1, steps - 1))
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return warm * (settings.final_lr + (1 - settings.final_lr) * cosine)
+
+
+def adamw(model: PreTrainedModel, settings: config.Optimizer) -> Optimizer:
+    """AdamW over all parameters, with the betas of the field's language models."""
+    return torch.optim.AdamW(
+        model.parameters(), lr=settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay
+    )
+
+
+def update(trainee: Trainee, clip: float, factor: float) -> float:
+    """Clip the gradients, step all optimizers at ``factor`` of their peak rates, and clear.
+
+    Returns:
+        The norm of the gradient before clipping.
+    """
+    norm = torch.nn.utils.clip_grad_norm_(trainee.model.parameters(), clip)
+    for optimizer in trainee.optimizers:
+        peaks = [group["lr"] for group in optimizer.param_groups]
+        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+            group["lr"] = peak * factor
+        optimizer.step()
+        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+            group["lr"] = peak
+        optimizer.zero_grad(set_to_none=True)
+    return float(norm)
+
+
+def train(
+    name: str,
+    steps: int,
+    step: Callable[[int], dict[str, float]],
+    trainee: Trainee,
+    checkpoints: Checkpoints,
+    every: int,
+    live: Callable[[int], Live],
+) -> list[StepMetrics]:
+    """Run ``step`` for each step number from the newest checkpoint to ``steps``.
+
+    ``live`` opens the tracker at the step it is given. The metrics so far lie in the
+    checkpoint folder, for those who do not want to wait.
+
+    Returns:
+        The metrics of all steps, those before an interruption included.
+    """
+    with checkpoints.locked():
+        done, metrics = 0, []
+        saved = checkpoints.latest()
+        if saved is not None:
+            done, state = saved
+            trainee.restore(state)
+            metrics = [
+                StepMetrics(step=row["step"], values=row["values"]) for row in state["metrics"]
+            ]
+        with live(done) as tracker:
+            for number in tqdm(range(done, steps), desc=name, initial=done, total=steps):
+                values = step(number)
+                metrics.append(StepMetrics(step=number + 1, values=values))
+                tracker.log(number + 1, values)
+                if (number + 1) % every == 0 or number + 1 == steps:
+                    rows = [row.model_dump() for row in metrics]
+                    checkpoints.save(number + 1, {**trainee.state(), "metrics": rows})
+                    write_jsonl(checkpoints.folder / METRICS, metrics)
+    return metrics

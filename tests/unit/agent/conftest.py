@@ -1,0 +1,74 @@
+"""Small tokenizers, tasks and settings for the tests of the agent."""
+
+import pytest
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from mem1.agent import protocol
+from mem1.agent.text import Codec
+from mem1.config import Agent
+from mem1.records import Question, Task
+
+WORDS = (
+    "Answer all questions Only your last notes stay All Questions Doc YOU HAVE TURNS LEFT HINT "
+    "Malformed think then search or answer No page found unknown Answers of who is what red blue "
+    "green home Ada Bo Cy Di lives in likes"
+).split()
+
+
+def word_codec() -> Codec:
+    """One token a word, a mark or a tag."""
+    specials = ["<pad>", "<unk>", "<eos>"]
+    pieces = [*WORDS, *". , : ; ? [ ] ( ) /".split(), *map(str, range(21))]
+    vocabulary = {w: i for i, w in enumerate(dict.fromkeys([*specials, *protocol.TAGS, *pieces]))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens(specials)
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in protocol.TAGS])
+    return Codec(tokenizer, vocabulary["<eos>"])
+
+
+def byte_codec() -> Codec:
+    """Bytes and a few merges: tags are several tokens, and one token reaches past a tag."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("<", "/"), ("s", "e"), ("e", "r"), ("r", ">"), (">", "a")]
+    vocabulary = {piece: i for i, piece in enumerate(alphabet)}
+    for left, right in merges:
+        vocabulary[left + right] = len(vocabulary)
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return Codec(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def words() -> Codec:
+    return word_codec()
+
+
+@pytest.fixture(scope="session")
+def characters() -> Codec:
+    return byte_codec()
+
+
+@pytest.fixture
+def agent() -> Agent:
+    return Agent(max_context=400, max_new_tokens=24, max_info=40, truncate_budget=60)
+
+
+def question(text: str, gold: str) -> Question:
+    """A question with one gold."""
+    return Question(id=text, text=text, golds=[gold], source="test")
+
+
+@pytest.fixture
+def tasks() -> list[Task]:
+    """Three tasks of different horizons and budgets."""
+    ada, bo, cy = (
+        question(f"what is {name} ?", gold)
+        for name, gold in (("Ada", "red"), ("Bo", "blue"), ("Cy", "green"))
+    )
+    return [
+        Task(id="one", split="test", questions=[ada], max_turns=3),
+        Task(id="two", split="test", questions=[bo, cy], max_turns=4),
+        Task(id="three", split="test", questions=[cy, ada, bo], max_turns=6),
+    ]

@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mem1 import config, make_schema
+from mem1.errors import InputError
+
+FOLDER = Path(__file__).parents[2] / "config"
+MINI = FOLDER / "config.yaml"
+OVERLAYS = sorted(set(FOLDER.glob("*.yaml")) - {MINI, FOLDER / "expected.yaml"})
+
+
+def load_with(tmp_path: Path, text: str) -> config.Config:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(text, encoding="utf-8")
+    return config.load(MINI, overlay)
+
+
+def test_mini_is_the_preset_of_the_default_configuration():
+    assert config.load(MINI).preset == "mini"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_each_overlay_loads_and_is_the_preset_of_its_name(overlay):
+    assert config.load(MINI, overlay).preset == overlay.stem
+
+
+def test_committed_schema_is_in_step(tmp_path):
+    make_schema.main(["--output", str(tmp_path / "schema.json")])
+    made = (tmp_path / "schema.json").read_text(encoding="utf-8")
+    assert (FOLDER / "schema.json").read_text(encoding="utf-8") == made, (
+        "run: python -m mem1.make_schema --output config/schema.json"
+    )
+
+
+def test_schema_describes_the_learning_rate():
+    schema = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+    rate = schema["$defs"]["Optimizer"]["properties"]["lr"]
+    assert (rate["exclusiveMinimum"], rate["exclusiveMaximum"]) == (0, 1)
+
+
+def test_every_field_is_named_in_the_default_configuration():
+    values = config.load(MINI).model_dump(mode="json")
+    text = MINI.read_text(encoding="utf-8")
+    names = {name for section in values.values() if isinstance(section, dict) for name in section}
+    assert [name for name in sorted(names) if f"{name}:" not in text] == []
+
+
+def test_null_takes_a_run_and_its_system_away(tmp_path):
+    got = load_with(tmp_path, "runs: {rl-full: null}\nsystems: {full-rl: null}\n")
+    assert set(got.runs) == {"sft-mem1", "rl-mem1", "sft-full"}
+    assert "full-rl" not in got.systems
+
+
+def test_null_elsewhere_stays_a_value(tmp_path):
+    assert load_with(tmp_path, "systems: {mem1-rl: {paper: null}}\n").systems["mem1-rl"].paper is None
+
+
+def test_removing_a_run_that_a_system_needs_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"systems\.full-rl\.run is 'rl-full'"):
+        load_with(tmp_path, "runs: {rl-full: null}\n")
+
+
+def test_overlay_keeps_what_it_does_not_name(tmp_path):
+    got = load_with(tmp_path, "rl: {optimizer: {lr: 0.5}}\n")
+    assert got.rl.optimizer.lr == 0.5
+    assert got.rl.optimizer.clip == config.load(MINI).rl.optimizer.clip
+
+
+def test_unknown_key_names_the_nearest(tmp_path):
+    with pytest.raises(InputError, match=r"unknown key 'rl\.optimiser'; did you mean 'optimizer'"):
+        load_with(tmp_path, "rl: {optimiser: {lr: 0.5}}\n")
+
+
+def test_number_written_as_text_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match=r"rl\.kl"):
+        load_with(tmp_path, "rl: {kl: a little}\n")
+
+
+def test_malformed_yaml_names_the_file(tmp_path):
+    with pytest.raises(InputError, match=r"overlay\.yaml is not valid YAML"):
+        load_with(tmp_path, "rl: {kl: 0.1\n")
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nothing\.yaml does not exist"):
+        config.load(MINI, tmp_path / "nothing.yaml")

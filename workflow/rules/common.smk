@@ -1,0 +1,67 @@
+# Functions that the rules share. They read CONFIG and P, which the Snakefile sets.
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from mem1 import config as schema
+from mem1 import stages
+from mem1.dependencies import modules_of
+from mem1.errors import InputError
+from mem1.provenance import json_digest
+
+
+def checked(values):
+    """The typed configuration; what is wrong with it becomes one sentence."""
+    try:
+        settings = schema.parse(values, where="configuration")
+        if settings.sources.kind == "files" and not os.environ.get("MEM1_SAMPLE_DATA"):
+            raise InputError(
+                "sources.kind is 'files' and MEM1_SAMPLE_DATA is not set: set it to the "
+                "folder that holds hotpotqa/ and wiki18/."
+            )
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    return settings
+
+
+def prepare_environment():
+    """Commands run with this Python and this repository, and write to one database."""
+    first = {"PATH": Path(sys.executable).parent, "PYTHONPATH": workflow.basedir}
+    for name, folder in first.items():
+        paths = [str(folder), os.environ.get(name, "")]
+        os.environ.update({name: os.pathsep.join(filter(None, paths))})
+    os.environ.setdefault(
+        "MLFLOW_TRACKING_URI", f"sqlite:///{Path('mlflow.db').absolute()}"
+    )
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def repository(path):
+    """``path`` of the repository, seen from the working directory."""
+    return os.path.relpath(Path(workflow.basedir) / path)
+
+
+def code(verb):
+    """The source files of a command: an edit to one of them repeats its rules."""
+    return [os.path.relpath(path) for path in modules_of(verb)]
+
+
+def section(wildcards):
+    """The frozen section of a stage as one line of JSON, keys in order."""
+    values = stages.frozen(CONFIG, wildcards.stage).model_dump(mode="json")
+    return json.dumps(values, sort_keys=True, ensure_ascii=False)
+
+
+def summarize():
+    """Print the table, where the figures are, and how to look at the runs."""
+    table = Path(P, "tables", "table1.md")
+    if CONFIG.preset == "base" or not table.is_file():
+        return
+    print(table.read_text(encoding="utf-8"))
+    store = os.environ.get("MLFLOW_TRACKING_URI")
+    print(f"Figures: {P}/figures    Tables: {P}/tables")
+    print(f"Runs:    make ui, or mlflow ui --backend-store-uri {store}")
+    print("         then open http://127.0.0.1:5000 in a browser", flush=True)

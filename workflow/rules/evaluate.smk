@@ -1,0 +1,37 @@
+# Every system on every panel of test tasks. The time of a trajectory is a result, so each
+# evaluation has one thread, whatever runs beside it.
+
+
+rule evaluate:
+    input:
+        config=f"{P}/config/eval-{{system}}.json",
+        tasks=f"{P}/tasks/test-{{horizon}}.jsonl",
+        passages=f"{P}/world/test/passages.jsonl",
+        index=f"{P}/index/test/manifest.json",
+        tokenizer=f"{P}/tokenizer/tokenizer.json",
+        model=system_files,
+        code=code("evaluate"),
+    output:
+        records=f"{P}/eval/{{system}}/{{horizon}}.jsonl",
+        manifest=f"{P}/eval/{{system}}/{{horizon}}.manifest.json",
+    log:
+        f"{P}/logs/evaluate/{{system}}-{{horizon}}.log",
+    benchmark:
+        f"{P}/benchmarks/evaluate/{{system}}-{{horizon}}.tsv"
+    conda:
+        "../../envs/mem1.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        index=subpath(input.index, parent=True),
+        tokenizer=subpath(input.tokenizer, parent=True),
+        model=lambda wildcards: (
+            f"--model {system_model(wildcards)}" if system_model(wildcards) else ""
+        ),
+    shell:
+        "python -m mem1.evaluate --config {input.config} --system {wildcards.system}"
+        " --tasks {input.tasks} --passages {input.passages} --index {params.index}"
+        " {params.model} --tokenizer {params.tokenizer} --output {output.records}"
+        " 2>&1 | tee {log} >&2"

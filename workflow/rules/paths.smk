@@ -1,0 +1,90 @@
+# Which files belong to what. Functions only; they read CONFIG and P.
+
+# What `render_tables` writes besides table1.csv.
+TABLES = [
+    "table1.md",
+    "table1.tex",
+    "table1-full.md",
+    "ratios.csv",
+    "ratios.md",
+    "manifest.json",
+]
+
+
+def only(names):
+    """A wildcard's pattern that matches ``names`` and nothing else."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def generated():
+    """Whether the world is generated, not imported."""
+    return CONFIG.sources.kind == "atlas"
+
+
+def runs_of(stage):
+    """Names of the training runs of a stage."""
+    return [name for name, run in CONFIG.runs.items() if run.stage == stage]
+
+
+def model_files(folder):
+    """The files of a saved model that stand for all of it."""
+    return [f"{folder}/config.json", f"{folder}/model.safetensors"]
+
+
+def start_folder(wildcards):
+    """What a run starts from: the word scratch, or the folder of a model."""
+    start = CONFIG.runs[wildcards.run].start
+    if start == "base":
+        return repository(CONFIG.base_model)
+    return start if start == "scratch" else f"{P}/train/{start}/model"
+
+
+def start_files(wildcards):
+    """The files behind ``start_folder``."""
+    start = CONFIG.runs[wildcards.run].start
+    return [] if start == "scratch" else model_files(start_folder(wildcards))
+
+
+def checkpoints(wildcards):
+    """Where a run keeps its checkpoints: another place for other settings."""
+    run = stages.training_run(CONFIG, wildcards.run)
+    return f"{P}/checkpoints/{wildcards.run}/{json_digest(run.model_dump(mode='json'))[:12]}"
+
+
+def system_model(wildcards):
+    """The folder of a system's weights, or an empty list for an oracle."""
+    run = CONFIG.systems[wildcards.system].run
+    return f"{P}/train/{run}/model" if run else []
+
+
+def system_files(wildcards):
+    """The files behind ``system_model``."""
+    folder = system_model(wildcards)
+    return model_files(folder) if folder else []
+
+
+def records():
+    """The evaluation records of all systems and horizons."""
+    horizons = CONFIG.tasks.test_horizons
+    return expand(f"{P}/eval/{{s}}/{{h}}.jsonl", s=CONFIG.systems, h=horizons)
+
+
+def manifests():
+    """The manifests of all training runs."""
+    return expand(f"{P}/train/{{run}}/manifest.json", run=CONFIG.runs)
+
+
+def pictures(*kinds, names=("figure4", "training")):
+    """Files of the figures; there are no training curves where nothing is trained."""
+    drawn = [name for name in names if name != "training" or CONFIG.runs]
+    return expand(f"{P}/figures/{{name}}.{{kind}}", name=drawn, kind=kinds)
+
+
+def targets():
+    """All that a preset is for."""
+    if CONFIG.preset == "base":
+        return [f"{P}/base.done"]
+    tables = expand(f"{P}/tables/table1.{{kind}}", kind=["csv", "md", "tex"])
+    figures = pictures("png", "svg", "pdf")
+    receipts = expand(f"{P}/tracking/run-{{run}}.json", run=CONFIG.runs)
+    return [*tables, *figures, *receipts, f"{P}/tracking/results.json"]

@@ -1,0 +1,101 @@
+# Records to the paper's tables and figures, after a check that the models are what their
+# manifests say.
+
+
+rule verify:
+    input:
+        manifests=manifests(),
+        code=code("verify"),
+        trainers=[*code("train_sft"), *code("train_rl")],
+        tasks=(
+            [f"{P}/tasks/train-{CONFIG.tasks.train_horizon}.jsonl"]
+            if CONFIG.runs
+            else []
+        ),
+        world=[f"{P}/world/train/manifest.json"] if CONFIG.runs else [],
+        index=[f"{P}/index/train/manifest.json"] if CONFIG.runs else [],
+    output:
+        f"{P}/verified.json",
+    log:
+        f"{P}/logs/verify.log",
+    benchmark:
+        f"{P}/benchmarks/verify.tsv"
+    priority: 1
+    conda:
+        "../../envs/mem1.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python -m mem1.verify --manifests {input.manifests} --output {output}"
+        " 2>&1 | tee {log} >&2"
+
+
+rule render_tables:
+    input:
+        config=f"{P}/config/analysis.json",
+        expected=repository("config/expected.yaml"),
+        records=records(),
+        verified=f"{P}/verified.json" if CONFIG.runs else [],
+        code=code("render_tables"),
+    output:
+        table=report(
+            f"{P}/tables/table1.csv",
+            caption="../report/table1.rst",
+            category="Tables",
+        ),
+        others=expand(f"{P}/tables/{{name}}", name=TABLES),
+    log:
+        f"{P}/logs/render_tables.log",
+    benchmark:
+        f"{P}/benchmarks/render_tables.tsv"
+    conda:
+        "../../envs/mem1.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        records=lambda wildcards: f"{P}/eval",
+        folder=subpath(output.table, parent=True),
+    shell:
+        "python -m mem1.render_tables --config {input.config} --records-dir {params.records}"
+        " --expected {input.expected} --output-dir {params.folder} 2>&1 | tee {log} >&2"
+
+
+rule render_figures:
+    input:
+        config=f"{P}/config/analysis.json",
+        expected=repository("config/expected.yaml"),
+        records=records(),
+        metrics=expand(f"{P}/train/{{run}}/metrics.jsonl", run=CONFIG.runs),
+        verified=f"{P}/verified.json" if CONFIG.runs else [],
+        code=code("render_figures"),
+    output:
+        manifest=f"{P}/figures/manifest.json",
+        figure4=report(
+            pictures("png", names=["figure4"]),
+            caption="../report/figure4.rst",
+            category="Figures",
+        ),
+        training=report(
+            pictures("png", names=["training"]),
+            caption="../report/training.rst",
+            category="Figures",
+        ),
+        vectors=pictures("svg", "pdf"),
+    log:
+        f"{P}/logs/render_figures.log",
+    benchmark:
+        f"{P}/benchmarks/render_figures.tsv"
+    conda:
+        "../../envs/mem1.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        records=lambda wildcards: f"{P}/eval",
+        train=lambda wildcards: f"--train-dir {P}/train" if CONFIG.runs else "",
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        "python -m mem1.render_figures --config {input.config} --records-dir {params.records}"
+        " {params.train} --expected {input.expected} --output-dir {params.folder} 2>&1 | tee {log} >&2"

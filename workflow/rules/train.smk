@@ -1,0 +1,105 @@
+# Trainings. They take long, so what they read is `ancient()`: a new time stamp repeats none
+# of them. Their frozen section does, and so does the model they start from. Their manifests
+# record digests of code and inputs; `verify` compares those with the files of today.
+# Checkpoints are no outputs, because Snakemake deletes the outputs of a job that failed.
+
+
+rule train_sft:
+    input:
+        config=f"{P}/config/run-{{run}}.json",
+        start=start_files,
+        tokenizer=ancient(f"{P}/tokenizer/tokenizer.json"),
+        world=ancient(f"{P}/world/train/manifest.json"),
+        index=ancient(f"{P}/index/train/manifest.json"),
+        tracking=ancient(f"{P}/tracking/init.json"),
+        code=ancient(code("train_sft")),
+    output:
+        model=model_files(f"{P}/train/{{run}}/model"),
+        metrics=f"{P}/train/{{run}}/metrics.jsonl",
+        manifest=f"{P}/train/{{run}}/manifest.json",
+    log:
+        f"{P}/logs/train/{{run}}.log",
+    benchmark:
+        f"{P}/benchmarks/train/{{run}}.tsv"
+    wildcard_constraints:
+        run=only(runs_of("sft")),
+    conda:
+        "../../envs/mem1.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        start=start_folder,
+        tokenizer=subpath(input.tokenizer, parent=True),
+        world=subpath(input.world, parent=True),
+        index=subpath(input.index, parent=True),
+        checkpoints=checkpoints,
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        "python -m mem1.train_sft --config {input.config} --tokenizer {params.tokenizer}"
+        " --start {params.start} --world {params.world} --index {params.index}"
+        " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
+        ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
+
+
+rule train_rl:
+    input:
+        config=f"{P}/config/run-{{run}}.json",
+        start=start_files,
+        tasks=ancient(f"{P}/tasks/train-{CONFIG.tasks.train_horizon}.jsonl"),
+        passages=ancient(f"{P}/world/train/passages.jsonl"),
+        index=ancient(f"{P}/index/train/manifest.json"),
+        tracking=ancient(f"{P}/tracking/init.json"),
+        code=ancient(code("train_rl")),
+    output:
+        model=model_files(f"{P}/train/{{run}}/model"),
+        metrics=f"{P}/train/{{run}}/metrics.jsonl",
+        manifest=f"{P}/train/{{run}}/manifest.json",
+    log:
+        f"{P}/logs/train/{{run}}.log",
+    benchmark:
+        f"{P}/benchmarks/train/{{run}}.tsv"
+    wildcard_constraints:
+        run=only(runs_of("rl")),
+    conda:
+        "../../envs/mem1.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        start=start_folder,
+        index=subpath(input.index, parent=True),
+        checkpoints=checkpoints,
+        folder=subpath(output.manifest, parent=True),
+    shell:
+        "python -m mem1.train_rl --config {input.config} --start {params.start}"
+        " --tasks {input.tasks} --passages {input.passages} --index {params.index}"
+        " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
+        ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
+
+
+if CONFIG.preset == "base":
+
+    rule base:
+        input:
+            config=f"{P}/config/base.json",
+            code=code("train_base"),
+        output:
+            touch(f"{P}/base.done"),
+        log:
+            f"{P}/logs/base.log",
+        benchmark:
+            f"{P}/benchmarks/base.tsv"
+        conda:
+            "../../envs/mem1.yaml"
+        threads: 64
+        resources:
+            mem_mb=4000,
+            runtime=1440,
+        params:
+            folder=repository(CONFIG.base_model),
+        shell:
+            "python -m mem1.train_base --config {input.config} --output-dir {params.folder}"
+            " 2>&1 | tee {log} >&2"
