@@ -1,21 +1,21 @@
 """How fast packed trees train on this CPU, against a dense mask and against one view per row.
 
-    OMP_NUM_THREADS=1 python benchmarks/attention.py --output attention.json
+    python benchmarks/attention.py --output attention.json
 
 Input: none; views of random tokens in the shape of the policies (prompt 60 tokens, output
 80, observation 150, each give or take a fifth). Output: a table on the screen and the same
-numbers as JSON. Times are the shortest of several interleaved repetitions, in milliseconds.
+numbers as JSON. Times are CPU milliseconds of one thread (a busy machine changes them little),
+the least of several interleaved repetitions.
 
 1. *Attention alone*, forward and backward, on one packed row of S tokens: the backends
    ``dense`` and ``branches``.
-2. *A training step* (forward and backward of a 4-layer model) on 4 groups of 8 trajectories (160 views):
-   one row with all trees, against the naive batches of padded views, 32 a batch. Both give
-   the same gradients. Rates count the tokens of the views, so they compare like with like.
+2. *A training step* (forward and backward of a 4-layer model) on one group of 8 trajectories
+   of 5 turns: one row with its tree, against the naive way, padded views of similar length
+   in batches of 10. Both give the same gradients.
 """
 
 import argparse
 import platform
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from mem1 import cli
 from mem1.provenance import write_json
 from mem1.train import attention
-from mem1.train.batch import collate
+from mem1.train.batch import PackedBatch, collate
 from mem1.train.forward import sampled_logprobs
 from mem1.train.tree import Tree, View, join, pack
 
@@ -54,13 +54,13 @@ def group(
 
 
 def fastest(runs: dict[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Milliseconds of the fastest of ``repeats`` runs of each, taken in turn."""
+    """CPU milliseconds of the fastest of ``repeats`` runs of each, taken in turn."""
     best = dict.fromkeys(runs, float("inf"))
     for _ in range(repeats):
         for name, run in runs.items():
-            start = time.perf_counter()
+            start = time.process_time()
             run()
-            best[name] = min(best[name], 1e3 * (time.perf_counter() - start))
+            best[name] = min(best[name], 1e3 * (time.process_time() - start))
     return best
 
 
@@ -94,7 +94,7 @@ def attention_alone(length: int, policy: str, repeats: int) -> dict[str, Any]:
 
 
 def training_step(policy: str, hidden: int, repeats: int) -> dict[str, Any]:
-    """One row of trees against padded views, with a whole model."""
+    """One row of trees against padded views (rates count view tokens), with a whole model."""
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
     model = Qwen2ForCausalLM(
@@ -104,24 +104,22 @@ def training_step(policy: str, hidden: int, repeats: int) -> dict[str, Any]:
             tie_word_embeddings=True,
         )
     )  # fmt: skip
-    groups = [group(rng, policy, 8, 5, first=8 * n) for n in range(4)]
-    views = [view for found in groups for view in found]
-    length = {id(view): len(view.context) + len(view.output) for view in views}
-    ordered = sorted(views, key=lambda view: length[id(view)])  # little padding: a fair baseline
-    packed = collate([[pack(found) for found in groups]], pad_id=0)
+    views = group(rng, policy, 8, 5)
+    ordered = sorted(views, key=lambda view: len(view.context) + len(view.output))
+    packed = collate([pack(views)], pad_id=0)
     alone = [
-        collate([pack([view]) for view in ordered[at : at + 32]], pad_id=0)
-        for at in range(0, len(ordered), 32)
+        collate([pack([view]) for view in ordered[at : at + 10]], pad_id=0)
+        for at in range(0, len(ordered), 10)
     ]
 
-    def step(batches: list) -> None:
+    def step(batches: list[PackedBatch]) -> None:
         for batch in batches:
             scores = sampled_logprobs(model, batch, entropy_gradient=False)
             scores.logprobs.sum().backward()
         model.zero_grad()
 
     times = fastest({"views": lambda: step(alone), "tree": lambda: step([packed])}, repeats)
-    tokens = sum(length.values())
+    tokens = sum(len(view.context) + len(view.output) for view in views)
     return {
         "policy": policy,
         "hidden": hidden,
@@ -140,35 +138,37 @@ def main(argv: Sequence[str]) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    print("attention, forward and backward     tokens  dense ms  branches ms  ratio", flush=True)
+    alone = []
+    for length in (1024, 4096):
+        for policy in ("mem1", "full"):
+            r = attention_alone(length, policy, arguments.repeats)
+            alone.append(r)
+            print(
+                f"  {policy:<34}{r['tokens']:>6}{r['dense_ms']:>10.1f}"
+                f"{r['branches_ms']:>13.1f}{r['ratio']:>7.1f}",
+                flush=True,
+            )
+    print("training step            packed tokens  of views  views ms  tree ms  ratio", flush=True)
+    steps = []
+    for hidden in (128, 192):
+        for policy in ("mem1", "full"):
+            r = training_step(policy, hidden, arguments.repeats)
+            steps.append(r)
+            print(
+                f"  {policy:<6}hidden {hidden:<10}{r['packed_tokens']:>13}{r['view_tokens']:>10}"
+                f"{r['views_ms']:>10.0f}{r['tree_ms']:>9.0f}{r['ratio']:>7.2f}",
+                flush=True,
+            )
     results = {
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s)",
+        "machine": f"{platform.machine()}, one thread",
         "torch": torch.__version__,
-        "attention": [
-            attention_alone(length, policy, arguments.repeats)
-            for length in (1024, 4096)
-            for policy in ("mem1", "full")
-        ],
-        "training_step": [
-            training_step(policy, hidden, arguments.repeats)
-            for policy in ("mem1", "full")
-            for hidden in (128, 192)
-        ],
+        "attention": alone,
+        "training_step": steps,
     }
-    print("attention, forward and backward   tokens   dense ms   branches ms   ratio")
-    for r in results["attention"]:
-        print(
-            f"  {r['policy']:<32}{r['tokens']:>6}{r['dense_ms']:>11.1f}"
-            f"{r['branches_ms']:>14.1f}{r['ratio']:>8.1f}"
-        )
-    print("training step                     packed/views tokens   views ms   tree ms   ratio")
-    for r in results["training_step"]:
-        print(
-            f"  {r['policy']:<5} hidden {r['hidden']:<18}"
-            f"{r['packed_tokens']:>8}/{r['view_tokens']:<12}{r['views_ms']:>9.0f}"
-            f"{r['tree_ms']:>10.0f}{r['ratio']:>8.2f}"
-        )
     write_json(arguments.output, results)
 
 

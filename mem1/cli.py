@@ -23,6 +23,18 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     )
 
 
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """The arguments that all training commands of a run have."""
+    parser.add_argument("--config", type=Path, required=True, help="frozen section of the run")
+    parser.add_argument("--start", required=True, help="folder of a model, or scratch")
+    parser.add_argument("--index", type=Path, required=True, help="folder of the index")
+    parser.add_argument("--checkpoint-dir", type=Path, required=True)
+    parser.add_argument("--output-dir", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--tracking-uri", help="MLflow, for live metrics; none without it")
+    parser.add_argument("--experiment", default="mem1", help="MLflow experiment: the preset")
+
+
 def read_section(path: Path, kind: type[S]) -> S:
     """The frozen stage file at ``path`` as ``kind``.
 

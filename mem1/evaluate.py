@@ -10,7 +10,8 @@ OUTPUT in a file of their own (.NAME.partial) until OUTPUT is complete.
 
 Departures from the paper: greedy decoding by default (the official scripts sample at
 temperature 0.01 and top-p 0.95); all trajectories count, not only those that end with an
-answer; a trajectory's time is its share of the wall time of the steps it took part in.
+answer; a trajectory's time is its share of the wall time of the steps it took part in, and
+fewer run together where their histories would not fit in memory.
 
 Example:
     python -m mem1.evaluate --config results/mini/config/eval-mem1-rl.json --system mem1-rl \\
@@ -22,8 +23,16 @@ Example:
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mem1 import cli
+
+if TYPE_CHECKING:
+    from mem1.agent.context import ContextPolicy
+    from mem1.agent.engines.base import Engine
+    from mem1.agent.settings import EvaluationRun
+    from mem1.agent.text import Codec
+    from mem1.records import Task
 
 
 def main(argv: Sequence[str]) -> None:
@@ -46,7 +55,7 @@ def main(argv: Sequence[str]) -> None:
 
     from mem1 import manifest, provenance, records
     from mem1.agent import context, partial, rollout, settings, text
-    from mem1.agent.engines.base import Engine, Sampling
+    from mem1.agent.engines.base import Sampling
     from mem1.envs.search import SearchEnvironment
     from mem1.errors import InputError
     from mem1.retrieval import bm25
@@ -62,19 +71,9 @@ def main(argv: Sequence[str]) -> None:
     if not tasks:
         raise InputError(f"{args.tasks} holds no task: compose it again with at least one.")
     codec = text.load_codec(args.tokenizer)
-    retriever = bm25.load(args.index, args.passages)
-    engine: Engine
-    if args.model is None:
-        from mem1.agent.engines.oracle_reader import OracleReader
-
-        engine = OracleReader(tasks, run.prompt, codec)
-    else:
-        import torch
-
-        from mem1.agent.engines.load import load_hf
-
-        torch.set_num_threads(args.threads)
-        engine = load_hf(args.model, codec, run.batch)
+    environment = SearchEnvironment(bm25.load(args.index, args.passages), run.k, run.agent, codec)
+    policy = context.policy(run.policy, run.agent)
+    engine, batch = _engine(run, tasks, codec, policy, args.model, args.threads)
     inputs = [args.tasks, args.passages, args.index / bm25.MANIFEST]
     inputs += [args.tokenizer / name for name in text.FILES]
     inputs += [args.model] if args.model else []
@@ -93,15 +92,15 @@ def main(argv: Sequence[str]) -> None:
         rollout.rollout(
             [task for task in tasks if task.id not in done],
             engine,
-            context.policy(run.policy, run.agent),
-            SearchEnvironment(retriever, run.k, run.agent, codec),
+            policy,
+            environment,
             codec,
             run.agent,
             Sampling(run.temperature, run.agent.max_new_tokens),
             prompt=run.prompt,
             system=args.system,
             seed=run.seed,
-            batch=run.batch,
+            batch=batch,
             on_done=finish,
         )
     records.write_jsonl(args.output, [done[task.id] for task in tasks])
@@ -114,6 +113,41 @@ def main(argv: Sequence[str]) -> None:
     scores = [done[task.id].score for task in tasks]
     exact = sum(score.em for score in scores if score) / len(tasks)
     print(f"{args.output}: {len(tasks)} tasks of {tasks[0].horizon} objectives, EM {exact:.3f}")
+
+
+def _engine(
+    run: "EvaluationRun",
+    tasks: "Sequence[Task]",
+    codec: "Codec",
+    policy: "ContextPolicy",
+    model_dir: Path | None,
+    threads: int,
+) -> "tuple[Engine, int]":
+    """The engine of the system, and how many trajectories it should run together."""
+    if model_dir is None:
+        from mem1.agent.engines.oracle_reader import OracleReader
+
+        return OracleReader(tasks, run.prompt, codec), run.batch
+
+    import torch
+
+    from mem1.agent.engines.hf import HFEngine
+    from mem1.agent.rollout import task_prompt
+    from mem1.errors import InputError
+    from mem1.train.model import load_model
+
+    torch.set_num_threads(threads)
+    model, own = load_model(model_dir)
+    if own.backend.to_str() != codec.backend.to_str():
+        raise InputError(
+            f"{model_dir} was trained with another tokenizer than the one given: train it again, "
+            f"or name its own tokenizer."
+        )
+    engine = HFEngine(model, codec, max_rows=run.batch)
+    # A history that is not kept from turn to turn is computed anew each time.
+    sizes = [(len(codec.encode(task_prompt(task, run.prompt))), task.max_turns) for task in tasks]
+    longest = max(policy.longest(prompt, turns) for prompt, turns in sizes)
+    return engine, min(run.batch, engine.rows_kept(longest))
 
 
 if __name__ == "__main__":

@@ -22,17 +22,19 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     run = cli.read_section(arguments.config, BaseRun)
 
+    from tempfile import TemporaryDirectory
+
     import torch
 
     from mem1 import manifest
     from mem1.agent.text import Codec
-    from mem1.provenance import json_digest, replacing, write_json
+    from mem1.provenance import json_digest, write_json
     from mem1.records import write_jsonl
     from mem1.tasks import tokenizer
     from mem1.tracking import Live
     from mem1.train import base, session
     from mem1.train.checkpoint import Checkpoints
-    from mem1.train.model import new_model, save_model
+    from mem1.train.model import WEIGHTS, new_model, save_model
 
     torch.set_num_threads(arguments.threads)
     codec = Codec(tokenizer.word_level())
@@ -49,11 +51,11 @@ def main(argv: Sequence[str]) -> None:
         lambda step: Live(),
     )
     folder: Path = arguments.output_dir
-    with replacing(folder / "tokenizer") as temporary:
-        tokenizer.save(codec.backend, temporary)
-    save_model(model, folder / "tokenizer", folder / "model")
+    with TemporaryDirectory() as temporary:
+        tokenizer.save(codec.backend, Path(temporary, "tokenizer"))
+        save_model(model, Path(temporary, "tokenizer"), folder)
     write_jsonl(folder / session.METRICS, metrics)
-    outputs = {name: folder / name for name in ("model", session.METRICS)}
+    outputs = {name: folder / name for name in (WEIGHTS, session.METRICS)}
     write_json(
         folder / "manifest.json", manifest.describe("train_base", arguments.config, [], outputs)
     )

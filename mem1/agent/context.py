@@ -32,10 +32,13 @@ class ContextPolicy(Protocol):
         """
         ...
 
+    def longest(self, prompt: int, turns: int) -> int:
+        """Tokens of the longest context with its output, for ``prompt`` tokens and ``turns``."""
+        ...
 
-def _check(prompt: Sequence[int], kept: int, agent: Agent, parts: str) -> None:
-    """Refuse a prompt that, with ``kept`` more tokens and an output, can outgrow the context."""
-    need = len(prompt) + kept + agent.max_new_tokens
+
+def _check(prompt: Sequence[int], need: int, agent: Agent, parts: str) -> None:
+    """Refuse a prompt with which a context and its output can grow to ``need`` tokens."""
     if need > agent.max_context:
         raise InputError(
             f"agent.max_context is {agent.max_context}, but a prompt of {len(prompt)} tokens "
@@ -56,12 +59,16 @@ class Mem1:
         agent = self._agent
         _check(
             prompt,
-            agent.max_new_tokens + agent.max_info,
+            self.longest(len(prompt), 2),
             agent,
             f"with two outputs (max_new_tokens {agent.max_new_tokens}) and one info "
             f"(max_info {agent.max_info}) ",
         )
         return [*prompt, *(turns[-1].output + turns[-1].info if turns else [])]
+
+    def longest(self, prompt: int, turns: int) -> int:
+        """The prompt, two outputs and an info, whatever ``turns``."""
+        return prompt + 2 * self._agent.max_new_tokens + self._agent.max_info
 
 
 class Full:
@@ -78,11 +85,23 @@ class Full:
     def context(self, prompt: Sequence[int], turns: Sequence[Turn]) -> list[int]:
         """q, g_1, i_1, ..., g_t, i_t; see :class:`ContextPolicy`."""
         agent = self._agent
-        _check(prompt, 0, agent, f"with one output (agent.max_new_tokens {agent.max_new_tokens}) ")
+        _check(
+            prompt,
+            self.longest(len(prompt), 1),
+            agent,
+            f"with one output (max_new_tokens {agent.max_new_tokens}) ",
+        )
         context = list(prompt)
         for turn in turns:
             context += turn.output + turn.info
         return context
+
+    def longest(self, prompt: int, turns: int) -> int:
+        """All outputs and infos, or the largest context if that is less."""
+        agent = self._agent
+        history = (turns - 1) * (agent.max_new_tokens + agent.max_info)
+        first = prompt + agent.max_new_tokens
+        return max(first, min(first + history, agent.max_context))
 
 
 class Truncate:
@@ -96,13 +115,12 @@ class Truncate:
     def context(self, prompt: Sequence[int], turns: Sequence[Turn]) -> list[int]:
         """q, then the newest turns that fit; see :class:`ContextPolicy`."""
         agent = self._agent
-        kept = max(agent.truncate_budget, agent.max_new_tokens + agent.max_info)
         _check(
             prompt,
-            kept,
+            self.longest(len(prompt), 2),
             agent,
-            f"with {kept} tokens of newest turns (the larger of truncate_budget and "
-            f"max_new_tokens + max_info) and one output (max_new_tokens {agent.max_new_tokens}) ",
+            "with the newest turns (the larger of truncate_budget and max_new_tokens + max_info) "
+            f"and one output (max_new_tokens {agent.max_new_tokens}) ",
         )
         shown: list[int] = []
         for position, turn in enumerate(reversed(turns)):
@@ -111,6 +129,12 @@ class Truncate:
                 break
             shown = piece + shown
         return [*prompt, *shown]
+
+    def longest(self, prompt: int, turns: int) -> int:
+        """The prompt, the newest turns and an output, whatever ``turns``."""
+        agent = self._agent
+        kept = max(agent.truncate_budget, agent.max_new_tokens + agent.max_info)
+        return prompt + kept + agent.max_new_tokens
 
 
 def policy(name: Policy, agent: Agent) -> ContextPolicy:

@@ -81,6 +81,7 @@ def rollout(
     done: list[Trajectory | None] = [None] * len(waiting)
     waiting.reverse()
     live: list[_Live] = []
+    played = 0
     with tqdm(total=len(waiting), desc=system, unit="task", disable=not progress) as bar:
         while waiting or live:
             while waiting and len(live) < batch:
@@ -105,6 +106,8 @@ def rollout(
                     on_done(trajectory)
                 bar.update()
             live = staying
+            played += len(contexts)
+            bar.set_postfix(turns=played)
     return [trajectory for trajectory in done if trajectory is not None]
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 
 import torch
 
+from mem1.agent.protocol import PromptKind
 from mem1.agent.text import Codec
 from mem1.records import Task
 from mem1.retrieval import bm25
@@ -28,6 +29,7 @@ from mem1.train.forward import sampled_logprobs
 from mem1.train.session import Trainee, rate, update
 from mem1.train.tree import Tree, pack, views_of
 
+PAD = 0  # any id will do: padding is seen by nothing
 LARGEST_BUDGET = 90  # turns: hints show any number up to this one
 
 
@@ -51,7 +53,7 @@ def _budgeted(tasks: Sequence[Task], seed: int) -> list[Task]:
 class Demonstrations:
     """An endless supply of rows for one context policy, decided by seed and step alone."""
 
-    def __init__(self, run: BaseRun, policy: str, codec: Codec) -> None:
+    def __init__(self, run: BaseRun, policy: PromptKind, codec: Codec) -> None:
         self._run = run
         self._policy = policy
         self._codec = codec
@@ -129,8 +131,10 @@ class BaseTraining:
     def __init__(self, run: BaseRun, trainee: Trainee, codec: Codec) -> None:
         self._run = run
         self._trainee = trainee
-        self._pad = codec.backend.token_to_id("<pad>")
-        shares = {"mem1": 1 - run.base.full_share, "full": run.base.full_share}
+        shares: dict[PromptKind, float] = {
+            "mem1": 1 - run.base.full_share,
+            "full": run.base.full_share,
+        }
         self._shares = {policy: share for policy, share in shares.items() if share > 0}
         self._data = {policy: Demonstrations(run, policy, codec) for policy in self._shares}
 
@@ -142,7 +146,7 @@ class BaseTraining:
             trees = self._data[policy].at(number)
             random = stream(base.seed, "offsets", policy, number)
             offsets = [random.randint(0, base.largest_offset) for _ in trees]
-            batch = collate(trees, self._pad, offsets)
+            batch = collate(trees, PAD, offsets)
             with torch.autocast("cpu", torch.bfloat16, enabled=base.precision == "bf16"):
                 result = sampled_logprobs(self._trainee.model, batch, entropy_gradient=False)
             loss = -result.logprobs.mean()
@@ -161,7 +165,8 @@ class BaseTraining:
 
 def optimizers(model: torch.nn.Module, run: BaseRun) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the layers, AdamW for embeddings, norms and biases."""
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and "embed" not in name else others).append(parameter)
     settings = run.base.optimizer

@@ -7,6 +7,7 @@ from random import Random
 from mem1.agent import context
 from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.scripted import ScriptedEngine
+from mem1.agent.protocol import PromptKind
 from mem1.agent.rollout import rollout
 from mem1.agent.text import Codec
 from mem1.config import Agent, Imperfections
@@ -23,7 +24,7 @@ class Teacher:
     k: int
     codec: Codec
     agent: Agent
-    policy: str  # mem1 or full: context policy and wording of the prompt
+    policy: PromptKind  # mem1 or full: context policy and wording of the prompt
     imperfections: Imperfections
 
     def play(self, tasks: Sequence[Task], seed: int) -> list[Trajectory]:

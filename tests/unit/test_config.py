@@ -54,7 +54,9 @@ def test_null_takes_a_run_and_its_system_away(tmp_path):
 
 
 def test_null_elsewhere_stays_a_value(tmp_path):
-    assert load_with(tmp_path, "systems: {mem1-rl: {paper: null}}\n").systems["mem1-rl"].paper is None
+    assert (
+        load_with(tmp_path, "systems: {mem1-rl: {paper: null}}\n").systems["mem1-rl"].paper is None
+    )
 
 
 def test_removing_a_run_that_a_system_needs_is_refused(tmp_path):

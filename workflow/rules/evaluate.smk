@@ -33,5 +33,6 @@ rule evaluate:
     shell:
         "python -m mem1.evaluate --config {input.config} --system {wildcards.system}"
         " --tasks {input.tasks} --passages {input.passages} --index {params.index}"
-        " {params.model} --tokenizer {params.tokenizer} --output {output.records}"
+        " {params.model} --tokenizer {params.tokenizer} --threads {threads}"
+        " --output {output.records}"
         " 2>&1 | tee {log} >&2"

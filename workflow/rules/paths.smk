@@ -45,10 +45,10 @@ def start_files(wildcards):
     return [] if start == "scratch" else model_files(start_folder(wildcards))
 
 
-def checkpoints(wildcards):
-    """Where a run keeps its checkpoints: another place for other settings."""
-    run = stages.training_run(CONFIG, wildcards.run)
-    return f"{P}/checkpoints/{wildcards.run}/{json_digest(run.model_dump(mode='json'))[:12]}"
+def checkpoints(name, stage):
+    """Where a training keeps its checkpoints: another place for other settings."""
+    settings = stages.frozen(CONFIG, stage).model_dump(mode="json")
+    return f"{P}/checkpoints/{name}/{json_digest(settings)[:12]}"
 
 
 def system_model(wildcards):

@@ -34,12 +34,14 @@ rule train_sft:
         tokenizer=subpath(input.tokenizer, parent=True),
         world=subpath(input.world, parent=True),
         index=subpath(input.index, parent=True),
-        checkpoints=checkpoints,
+        checkpoints=lambda wildcards: checkpoints(wildcards.run, f"run-{wildcards.run}"),
         folder=subpath(output.manifest, parent=True),
+        experiment=CONFIG.preset,
     shell:
         "python -m mem1.train_sft --config {input.config} --tokenizer {params.tokenizer}"
         " --start {params.start} --world {params.world} --index {params.index}"
         " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
+        " --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
 
 
@@ -71,12 +73,14 @@ rule train_rl:
     params:
         start=start_folder,
         index=subpath(input.index, parent=True),
-        checkpoints=checkpoints,
+        checkpoints=lambda wildcards: checkpoints(wildcards.run, f"run-{wildcards.run}"),
         folder=subpath(output.manifest, parent=True),
+        experiment=CONFIG.preset,
     shell:
         "python -m mem1.train_rl --config {input.config} --start {params.start}"
         " --tasks {input.tasks} --passages {input.passages} --index {params.index}"
         " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
+        " --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
 
 
@@ -99,7 +103,9 @@ if CONFIG.preset == "base":
             mem_mb=4000,
             runtime=1440,
         params:
+            checkpoints=lambda wildcards: checkpoints("base", "base"),
             folder=repository(CONFIG.base_model),
         shell:
-            "python -m mem1.train_base --config {input.config} --output-dir {params.folder}"
+            "python -m mem1.train_base --config {input.config} --threads {threads}"
+            " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
             " 2>&1 | tee {log} >&2"

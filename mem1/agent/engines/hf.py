@@ -122,6 +122,14 @@ class HFEngine:
             Output(row.ids, row.logprobs, until_stop(self._codec.decode(row.ids))) for row in rows
         ]
 
+    def forget(self) -> None:
+        """Free what is kept for the next call, when there will be none soon."""
+        self._kept = []
+
+    def rows_kept(self, tokens: int) -> int:
+        """Contexts of ``tokens`` that a call can find again in the next one; 1 at least."""
+        return max(1, self._reuse_tokens // max(1, tokens))
+
     def _check(self, contexts: Sequence[Sequence[int]], sampling: Sampling) -> None:
         limit = getattr(self._model.config, "max_position_embeddings", None)
         longest = max((len(context) for context in contexts), default=0)

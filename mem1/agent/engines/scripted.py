@@ -33,7 +33,6 @@ class ScriptedEngine:
     ) -> None:
         self._tokenizer = tokenizer
         self._think = tokenizer.token_to_id(protocol.THINK)
-        self._info = tokenizer.token_to_id(protocol.INFO)
         names = sorted({hop.entity for task in tasks for q in task.questions for hop in q.chain})
         self._solvers: dict[tuple[int, ...], Solver] = {}
         for task in tasks:
@@ -55,8 +54,8 @@ class ScriptedEngine:
             solver = self._solvers[tuple(ids[:end])]
             info = None
             if end < len(ids):
-                start = len(ids) - 1 - ids[::-1].index(self._info)
-                info = self._tokenizer.decode(ids[start:], skip_special_tokens=False)
+                shown = self._tokenizer.decode(ids[end:], skip_special_tokens=False)
+                info = shown.rpartition(protocol.INFO)[2]
             text = solver.turn(info)
             out = self._tokenizer.encode(text, add_special_tokens=False).ids
             outputs.append(Output(out, [0.0] * len(out), text))

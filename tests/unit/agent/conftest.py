@@ -1,5 +1,7 @@
 """Small tokenizers, tasks and settings for the tests of the agent."""
 
+import re
+
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
@@ -8,17 +10,17 @@ from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.records import Question, Task
 
-WORDS = (
-    "Answer all questions Only your last notes stay All Questions Doc YOU HAVE TURNS LEFT HINT "
-    "Malformed think then search or answer No page found unknown Answers of who is what red blue "
-    "green home Ada Bo Cy Di lives in likes"
-).split()
+TEXT = """
+Answer all questions. Only your last notes stay. All Questions: Doc [HINT YOU HAVE TURNS LEFT] (/)
+Malformed think, then search or answer. No page found unknown Answers of who is what ? ; red blue
+green home Ada Bo Cy Di lives in likes
+"""
 
 
 def word_codec() -> Codec:
     """One token a word, a mark or a tag."""
     specials = ["<pad>", "<unk>", "<eos>"]
-    pieces = [*WORDS, *". , : ; ? [ ] ( ) /".split(), *map(str, range(21))]
+    pieces = [*re.findall(r"\w+|[^\w\s]", TEXT), *map(str, range(21))]
     vocabulary = {w: i for i, w in enumerate(dict.fromkeys([*specials, *protocol.TAGS, *pieces]))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

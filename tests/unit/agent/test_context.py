@@ -80,3 +80,16 @@ def test_a_prompt_is_refused_exactly_when_a_turn_might_not_fit(name: str, most: 
 def test_a_full_history_is_full_when_an_output_no_longer_fits() -> None:
     assert not full_context([1] * 376, LIMITS)
     assert full_context([1] * 377, LIMITS)
+
+
+@given(lengths, st.sampled_from(["mem1", "full", "truncate"]))
+def test_no_context_is_longer_than_foretold(sizes: list[tuple[int, int]], name: str) -> None:
+    chosen = policy(name, LIMITS.model_copy(update={"max_context": 2000}))
+    turns = [turn([5] * output, [6] * info) for output, info in sizes]
+    context = chosen.context([1] * 50, turns)
+    assert len(context) + LIMITS.max_new_tokens <= chosen.longest(50, len(turns) + 1)
+
+
+def test_a_full_history_is_foretold_to_end_at_the_largest_context() -> None:
+    assert policy("full", LIMITS).longest(50, 2) == 50 + 24 + 40 + 24
+    assert policy("full", LIMITS).longest(50, 90) == 400

@@ -178,8 +178,10 @@ def test_a_prompt_without_room_is_refused_before_any_work(
     def script(_: list[int]) -> str:
         raise AssertionError("the engine was called")
 
-    tight = agent.model_copy(update={"max_context": 120})
-    with pytest.raises(InputError, match=r"agent\.max_context is 120"):
+    longest = len(words.encode(protocol.prompt_text([q.text for q in tasks[2].questions], "mem1")))
+    most = longest + 2 * agent.max_new_tokens + agent.max_info
+    tight = agent.model_copy(update={"max_context": most - 1})
+    with pytest.raises(InputError, match=rf"agent\.max_context is {most - 1}"):
         run(tasks, script, words, tight)
 
 

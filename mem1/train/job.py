@@ -1,0 +1,101 @@
+"""What the training commands share: start, identity, tracker, and the outputs at the end."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from mem1 import cli, config, manifest
+from mem1.agent.text import Codec, load_codec
+from mem1.errors import InputError
+from mem1.provenance import json_digest, write_json
+from mem1.records import write_jsonl
+from mem1.seeding import derive
+from mem1.stages import TrainingRun
+from mem1.tracking import Live
+from mem1.train import session
+from mem1.train.checkpoint import Checkpoints
+from mem1.train.model import load_model, new_model, save_model
+
+SCRATCH = "scratch"
+
+
+@dataclass
+class Job:
+    """One training run from its arguments to its manifest."""
+
+    command: str
+    arguments: argparse.Namespace
+    inputs: list[Path]
+    run: TrainingRun
+    model: PreTrainedModel
+    codec: Codec
+    tokenizer: Path  # folder
+
+    @classmethod
+    def prepare(cls, command: str, arguments: argparse.Namespace, inputs: list[Path]) -> "Job":
+        """Read the frozen section and make or load the model to start from.
+
+        Raises:
+            InputError: the start is missing or damaged, or its tokenizer is another one than
+                the preset's.
+        """
+        torch.set_num_threads(arguments.threads)
+        run = cli.read_section(arguments.config, TrainingRun)
+        tokenizer: Path | None = getattr(arguments, "tokenizer", None)
+        if arguments.start == SCRATCH:
+            if run.model is None or tokenizer is None:
+                raise InputError(f"Run {run.name} cannot start from scratch: give it a model.")
+            codec = load_codec(tokenizer)
+            model = new_model(run.model, codec.size, derive(run.seed, "model", run.run.seed))
+            return cls(command, arguments, inputs, run, model, codec, tokenizer)
+        start = Path(arguments.start)
+        model, codec = load_model(start)
+        if tokenizer is not None:
+            expected = load_codec(tokenizer).backend.get_vocab(with_added_tokens=True)
+            if codec.backend.get_vocab(with_added_tokens=True) != expected:
+                raise InputError(
+                    f"{start} was trained with another tokenizer than {tokenizer}: train the "
+                    f"model again, or restore the tokenizer it was made with."
+                )
+        return cls(command, arguments, [start, *inputs], run, model, codec, start)
+
+    def trainee(self, optimizer: config.Optimizer) -> session.Trainee:
+        """The model with its optimizer."""
+        return session.Trainee(self.model.train(), [session.adamw(self.model, optimizer)])
+
+    def train(
+        self,
+        steps: int,
+        step: Callable[[int], dict[str, float]],
+        trainee: session.Trainee,
+        every: int,
+    ) -> None:
+        """Run all steps and write the outputs, the manifest last."""
+        arguments = self.arguments
+        identity = {
+            "configuration": json_digest(self.run.model_dump(mode="json")),
+            "input": json_digest([manifest.digest(path) for path in self.inputs]),
+        }
+        checkpoints = Checkpoints(arguments.checkpoint_dir, identity)
+
+        def live(done: int) -> Live:
+            return Live.open(
+                arguments.tracking_uri,
+                arguments.experiment,
+                self.run.name,
+                arguments.checkpoint_dir,
+                self.run.model_dump(mode="json"),
+                done,
+            )
+
+        metrics = session.train(self.run.name, steps, step, trainee, checkpoints, every, live)
+        folder: Path = arguments.output_dir
+        save_model(self.model, self.tokenizer, folder / "model")
+        write_jsonl(folder / session.METRICS, metrics)
+        outputs = {name: folder / name for name in ("model", session.METRICS)}
+        described = manifest.describe(self.command, arguments.config, self.inputs, outputs)
+        write_json(folder / "manifest.json", described)

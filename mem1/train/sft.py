@@ -1,0 +1,73 @@
+"""Supervised warm start: next-token loss on the sampled tokens of demonstrations.
+
+Same trees, same loss mask and same loop as reinforcement learning. The demonstrations are
+imperfect on purpose (configuration); the paper's come from GPT-4o (appendix, Table 4).
+"""
+
+from collections.abc import Sequence
+
+from mem1.config import Sft
+from mem1.records import Question
+from mem1.seeding import derive, stream
+from mem1.train.batch import collate
+from mem1.train.demonstrations import Teacher, mixed_tasks
+from mem1.train.forward import sampled_logprobs
+from mem1.train.objective import sft_loss
+from mem1.train.session import Trainee, rate, update
+from mem1.train.tree import pack, split_rows, views_of
+
+ROW_TOKENS = 16_384  # of one forward pass: bounds memory, does not change the loss
+PAD = 0  # any id will do: padding is seen by nothing
+LARGEST_OFFSET = 1024  # position ids start at random up to this one, as in the base model
+
+
+class SftTraining:
+    """One optimizer step on demonstrations that are played for it."""
+
+    def __init__(
+        self,
+        settings: Sft,
+        seed: int,
+        trainee: Trainee,
+        questions: Sequence[Question],
+        turns: dict[int, int],
+        teacher: Teacher,
+    ) -> None:
+        self._settings = settings
+        self._seed = seed
+        self._trainee = trainee
+        self._questions = questions
+        self._turns = turns
+        self._teacher = teacher
+
+    def step(self, number: int) -> dict[str, float]:
+        """Train on step ``number``; returns what is logged."""
+        settings = self._settings
+        random = stream(self._seed, "sft", number)
+        tasks = mixed_tasks(
+            self._questions, settings.horizons, self._turns, random, count=settings.batch
+        )
+        played = self._teacher.play(tasks, derive(self._seed, "sft teacher", number))
+        trees = [
+            pack(views_of(one, index)).shifted(random.randint(0, LARGEST_OFFSET))
+            for index, one in enumerate(played)
+        ]
+        count = sum(len(tree.sampled) for tree in trees)
+        loss = right = 0.0
+        for row in split_rows(trees, ROW_TOKENS):
+            batch = collate([row], PAD)
+            result = sampled_logprobs(self._trainee.model, batch, entropy_gradient=False)
+            part = sft_loss(result.logprobs, count=count)
+            part.backward()
+            loss += float(part.detach())
+            right += float((result.logprobs.detach() > -0.6931).sum())  # likelier than not
+        factor = rate(number, settings.steps, settings.optimizer)
+        norm = update(self._trainee, settings.optimizer.clip, factor)
+        return {
+            "loss": loss,
+            "tokens_right": right / count,
+            "sampled_tokens": float(count),
+            "packed_tokens": float(sum(map(len, trees))),
+            "gradient_norm": norm,
+            "rate": factor * settings.optimizer.lr,
+        }

@@ -1,0 +1,54 @@
+"""Reinforcement learning of one run on composed tasks.
+
+Inputs: the frozen section of the run, the model to start from, a panel of tasks, passages and
+their index. Outputs: ``model/``, ``metrics.jsonl`` and, last, the manifest. Interrupted, it
+goes on from its newest checkpoint. Departure from the paper: see ``train.rl``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mem1 import cli
+
+
+def main(argv: Sequence[str]) -> None:
+    """Train, or go on training, one run."""
+    parser = cli.parser(__doc__)
+    cli.add_training(parser)
+    parser.add_argument("--tasks", type=Path, required=True, help="panel of training tasks")
+    parser.add_argument("--passages", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+
+    from mem1.envs.search import SearchEnvironment
+    from mem1.errors import InputError
+    from mem1.retrieval import bm25
+    from mem1.seeding import derive
+    from mem1.tasks.compose import load_panel
+    from mem1.train.job import Job
+    from mem1.train.model import load_model
+    from mem1.train.rl import Arena, RlTraining
+
+    job = Job.prepare(
+        "train_rl", arguments, inputs=[arguments.tasks, arguments.passages, arguments.index]
+    )
+    run = job.run
+    if run.rl is None:
+        raise InputError(f"{arguments.config}: run {run.name} is of stage {run.run.stage}, not rl.")
+    retriever = bm25.load(arguments.index, arguments.passages)
+    tasks = load_panel(arguments.tasks)
+    trainee = job.trainee(run.rl.optimizer)
+    reference = load_model(Path(arguments.start))[0].eval() if run.rl.kl else None
+    environment = SearchEnvironment(retriever, run.retrieval.k, run.agent, job.codec)
+    training = RlTraining(
+        run.rl,
+        derive(run.seed, "rl", run.run.seed),
+        trainee,
+        reference,
+        tasks,
+        Arena(environment, job.codec, run.agent, run.run.policy),
+    )
+    job.train(run.rl.steps, training.step, trainee, run.rl.checkpoint_every)
+
+
+if __name__ == "__main__":
+    cli.run(main)

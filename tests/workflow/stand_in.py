@@ -1,0 +1,51 @@
+"""Stands in for a command: writes the files that it would, with its arguments in them."""
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+from mem1 import manifest
+from mem1.provenance import write_json
+
+WORLD = ("passages.jsonl", "questions.jsonl", "manifest.json")
+TRAINED = ("model/config.json", "model/model.safetensors", "metrics.jsonl")
+TABLES = ("table1.csv", "table1.md", "table1.tex", "table1-full.md", "ratios.csv", "ratios.md")
+FIGURES = [f"{name}.{kind}" for name in ("figure4", "training") for kind in ("png", "svg", "pdf")]
+FILES = {
+    "make_world": WORLD,
+    "import_sources": WORLD,
+    "make_tokenizer": ("tokenizer.json", "tokenizer_config.json"),
+    "build_index": ("manifest.json",),
+    "train_sft": TRAINED,
+    "train_rl": TRAINED,
+    "train_base": TRAINED,
+    "render_tables": (*TABLES, "manifest.json"),
+    "render_figures": (*FIGURES, "manifest.json"),
+}
+READ = ("--start", "--tokenizer", "--world", "--tasks", "--passages", "--index")
+
+
+def write(path: Path) -> None:
+    """Write the command and its configuration, so that what changes them changes the file."""
+    config = [Path(value) for key, value in options.items() if key == "--config"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*sys.argv, *(c.read_text() for c in config)]), encoding="utf-8")
+
+
+verb = Path(sys.argv[0]).stem
+options = {name: value for name, value in pairwise(sys.argv) if name.startswith("--")}
+print(f"stand-in for {verb}", file=sys.stderr)
+if "--output" in options:
+    output = Path(options["--output"])
+    write(output)
+    if verb in {"compose", "evaluate"}:
+        write(output.with_name(f"{output.stem}.manifest.json"))
+else:
+    folder = Path(options["--output-dir"])
+    for name in FILES[verb]:
+        write(folder / name)
+    if FILES[verb] is TRAINED:
+        inputs = [Path(options[name]) for name in READ if name in options]
+        outputs = {name: folder / name for name in TRAINED}
+        config = Path(options["--config"])
+        write_json(folder / "manifest.json", manifest.describe(verb, config, inputs, outputs))

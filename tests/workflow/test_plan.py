@@ -1,0 +1,82 @@
+"""What a dry run plans, from nothing."""
+
+import resource
+
+import pytest
+
+TRAINING = {"train_sft": 2, "train_rl": 2, "verify": 1, "track_run": 4}
+ALWAYS = {"make_tokenizer": 1, "render_tables": 1, "render_figures": 1, "track_init": 1}
+
+
+def test_mini_plans_trainings_and_35_evaluations(copy):
+    assert copy.plan() == {
+        **ALWAYS,
+        **TRAINING,
+        "make_world": 2,
+        "build_index": 2,
+        "compose": 8,
+        "evaluate": 35,
+        "track_results": 1,
+    }
+
+
+def test_smoke_plans_every_rule_of_mini(copy):
+    smoke = copy.plan("--configfile", "config/smoke.yaml")
+    assert smoke.keys() == copy.plan().keys()
+    assert smoke["evaluate"] == 15
+
+
+def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
+    plan = copy.plan("--configfile", "config/sample.yaml", MEM1_SAMPLE_DATA=str(tmp_path))
+    assert plan == {
+        **ALWAYS,
+        "import_sources": 1,
+        "build_index": 1,
+        "compose": 7,
+        "evaluate": 14,
+        "track_results": 1,
+    }
+
+
+@pytest.mark.parametrize("target", [[], ["base"]])
+def test_preset_base_plans_the_base_model_only(copy, target):
+    assert copy.plan(*target, "--configfile", "config/base.yaml") == {"base": 1}
+
+
+def test_no_other_preset_can_overwrite_the_base_model(copy):
+    done = copy.snakemake("-n", "base")
+    assert done.returncode != 0
+    assert "No rule to produce base" in done.stdout
+
+
+def test_a_dry_run_takes_under_five_seconds_of_processor_time(copy):
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = used()
+    copy.plan()
+    assert used() - before < 5
+
+
+@pytest.mark.parametrize(
+    ("overlay", "sentence"),
+    [
+        ("rl: {optimiser: 1}\n", "unknown key 'rl.optimiser'; did you mean 'optimizer'?"),
+        ("runs: {rl-full: null}\n", "systems.full-rl.run is 'rl-full'"),
+        ("tasks: {test_horizons: [1, 32]}\n", "max_turns has no entry for 32 objectives"),
+        ("sources: {kind: files}\n", "MEM1_SAMPLE_DATA is not set"),
+    ],
+)
+def test_bad_configuration_is_one_sentence(copy, overlay, sentence):
+    done = copy.snakemake("-n", *copy.overlay(overlay))
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 2
+    assert len(errors) == 1
+    assert sentence in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_the_cluster_profile_is_found_from_the_root(copy):
+    done = copy.snakemake("-n", "--cores", "all", "--profile", "slurm")
+    assert done.returncode == 0, done.stderr

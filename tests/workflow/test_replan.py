@@ -1,0 +1,98 @@
+"""What is planned again after a run, when something changes. Commands are stand-ins."""
+
+import pytest
+from conftest import Copy, copy_to
+
+RENDER = {"render_tables": 1, "render_figures": 1, "track_results": 1}
+SMOKE = ("--configfile", "config/smoke.yaml")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Copy:
+    """The workflow after a whole run of preset smoke."""
+    made = copy_to(tmp_path_factory.mktemp("done"), stand_ins=True)
+    run = made.snakemake("--cores", "2", *SMOKE)
+    assert run.returncode == 0, run.stderr
+    return made
+
+
+@pytest.fixture
+def edited(done):
+    """A function that appends a line to a module; the module is as before at the end."""
+    before = {}
+
+    def edit(name: str) -> None:
+        path = done.folder / "mem1" / name
+        before[path] = path.read_bytes()
+        path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+
+    yield edit
+    for path, content in before.items():
+        path.write_bytes(content)
+
+
+def test_a_second_run_does_nothing(done):
+    assert done.plan(*SMOKE) == {}
+
+
+def test_rl_learning_rate_replans_rl_and_what_follows(done):
+    plan = done.plan(*done.overlay("rl: {optimizer: {lr: 0.03}}\n"))
+    assert plan == {**RENDER, "train_rl": 2, "verify": 1, "track_run": 2, "evaluate": 6}
+
+
+def test_seed_of_one_run_replans_that_run_and_what_follows(done):
+    plan = done.plan(*done.overlay("runs: {rl-mem1: {seed: 5}}\n"))
+    assert plan == {**RENDER, "train_rl": 1, "verify": 1, "track_run": 1, "evaluate": 3}
+
+
+def test_warm_start_replans_rl_behind_it(done):
+    plan = done.plan(*done.overlay("runs: {sft-mem1: {seed: 5}}\n"))
+    assert (plan["train_sft"], plan["train_rl"]) == (1, 1)
+    assert plan["evaluate"] == 6
+
+
+def test_number_of_resamples_replans_tables_and_figures(done):
+    assert done.plan(*done.overlay("evaluation: {bootstrap: 200}\n")) == RENDER
+
+
+def test_another_horizon_replans_its_panel_only(done):
+    plan = done.plan(*done.overlay("tasks: {test_horizons: [1, 2, 3, 4]}\n"))
+    assert plan == {**RENDER, "compose": 1, "evaluate": 5}
+
+
+def test_a_removed_system_replans_no_evaluation(done):
+    assert done.plan(*done.overlay("systems: {truncate: null}\n")) == RENDER
+
+
+def test_an_edited_evaluation_is_repeated_and_no_training(done, edited):
+    edited("evaluate.py")
+    assert done.plan(*SMOKE) == {**RENDER, "evaluate": 15}
+
+
+def test_an_edited_trainer_repeats_nothing_and_stops_at_verify(done, edited):
+    edited("train_rl.py")
+    plan = done.plan(*SMOKE)
+    assert plan.pop("verify") == 1
+    assert plan == RENDER
+    run = done.snakemake("--cores", "1", *SMOKE)
+    assert run.returncode != 0
+    assert "the code of mem1.train_rl has changed since" in run.stderr
+
+
+def test_checkpoints_of_other_settings_lie_elsewhere(done):
+    places = set()
+    for rate in ("0.01", "0.02"):
+        overlay = done.overlay(f"rl: {{optimizer: {{lr: {rate}}}}}\n")
+        text = done.snakemake("-n", "-p", "--until", "train_rl", *overlay).stdout
+        places |= {word for word in text.split() if "checkpoints/rl-mem1/" in word}
+    assert len(places) == 2
+
+
+def test_the_run_ends_with_the_table_and_where_to_look(done):
+    again = done.snakemake("--cores", "1", "--force", "track_results", *SMOKE)
+    assert again.returncode == 0, again.stderr
+    table = (done.folder / "results/smoke/tables/table1.md").read_text(encoding="utf-8")
+    assert table in again.stdout
+    assert "mlflow ui --backend-store-uri sqlite:////" in again.stdout

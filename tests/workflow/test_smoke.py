@@ -1,0 +1,90 @@
+"""The whole workflow, trainings included, with preset smoke."""
+
+import csv
+import json
+
+import pytest
+from conftest import Copy, copy_to
+
+SMOKE = ("--configfile", "config/smoke.yaml")
+SYSTEMS = ("mem1-rl", "mem1-sft", "full-rl", "full-sft", "truncate")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory) -> Copy:
+    """The workflow after a whole run, with the committed base model."""
+    made = copy_to(tmp_path_factory.mktemp("smoke"), stand_ins=False, base_model=True)
+    run = made.snakemake("--cores", "2", *SMOKE)
+    (made.folder / "stdout.txt").write_text(run.stdout, encoding="utf-8")
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-8000:]
+    return made
+
+
+def test_it_ends_with_the_table_and_where_to_look(smoke):
+    printed = (smoke.folder / "stdout.txt").read_text(encoding="utf-8")
+    table = (smoke.folder / "results/smoke/tables/table1.md").read_text(encoding="utf-8")
+    assert table in printed
+    assert "Figures: results/smoke/figures" in printed
+
+
+def test_every_system_is_measured_at_every_horizon(smoke):
+    for system in SYSTEMS:
+        for horizon in (1, 2, 4):
+            path = smoke.folder / f"results/smoke/eval/{system}/{horizon}.jsonl"
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            assert len(rows) == 4
+            assert {row["horizon"] for row in rows} == {horizon}
+            assert all(row["score"]["expected"] == horizon for row in rows)
+
+
+def test_every_run_has_all_its_steps(smoke):
+    for run, steps in {"sft-mem1": 3, "rl-mem1": 2, "sft-full": 3, "rl-full": 2}.items():
+        path = smoke.folder / f"results/smoke/train/{run}/metrics.jsonl"
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        assert rows[-1]["step"] == steps
+
+
+def test_the_table_has_measured_cells_and_cells_of_the_paper(smoke):
+    path = smoke.folder / "results/smoke/tables/table1.csv"
+    text = path.read_text(encoding="utf-8")
+    assert len(list(csv.reader(text.splitlines()))) > len(SYSTEMS)
+    assert "measured" in text
+    assert "paper" in text
+
+
+def test_figures_are_files_of_their_kind(smoke):
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    for name in ("figure4", "training"):
+        for kind, magic in start.items():
+            path = smoke.folder / f"results/smoke/figures/{name}.{kind}"
+            assert path.read_bytes().startswith(magic)
+
+
+def test_every_job_left_a_log_and_a_benchmark(smoke):
+    place = smoke.folder / "results/smoke"
+    logs = {p.relative_to(place / "logs").with_suffix("") for p in place.glob("logs/**/*.log")}
+    times = {
+        p.relative_to(place / "benchmarks").with_suffix("")
+        for p in place.glob("benchmarks/**/*.tsv")
+    }
+    assert logs == times
+    assert len([log for log in logs if log.parent.name == "evaluate"]) == 15
+
+
+def test_every_training_has_its_receipt(smoke):
+    receipts = {p.stem for p in smoke.folder.glob("results/smoke/tracking/run-*.json")}
+    assert receipts == {"run-sft-mem1", "run-rl-mem1", "run-sft-full", "run-rl-full"}
+
+
+def test_a_second_run_does_nothing(smoke):
+    assert smoke.plan(*SMOKE) == {}
+
+
+def test_the_report_is_made_offline(smoke):
+    done = smoke.snakemake("--report", "report.html", *SMOKE)
+    assert done.returncode == 0, done.stderr
+    text = (smoke.folder / "report.html").read_text(encoding="utf-8")
+    assert "figure4.png" in text
+    assert "table1.csv" in text
