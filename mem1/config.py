@@ -145,16 +145,27 @@ class Base(Section):
     seed: int = Field(ge=0)
     steps: int = Field(ge=1, description="optimizer steps")
     tokens: int = Field(ge=1000, description="tokens of one step, context and padding included")
-    horizons: tuple[int, int] = Field(description="smallest and largest number of objectives")
     full_share: Share = Field(description="share of the tokens shown under policy full")
     muon_lr: float = Field(gt=0, lt=1, description="peak learning rate of Muon (matrices)")
-    easy_steps: int = Field(ge=0, description="steps at the start with at most easy_horizon")
-    easy_horizon: int = Field(ge=1, le=64, description="objectives of a task at the start")
+    growth: dict[int, Annotated[int, Field(ge=1, le=64)]] = Field(
+        description="curriculum: {first step: largest number of objectives from there on}"
+    )
     largest_offset: int = Field(ge=0, description="position ids start at random up to this one")
     precision: Literal["fp32", "bf16"] = Field(description="bf16: autocast, weights in fp32")
     imperfections: Imperfections
     optimizer: Optimizer
     checkpoint_every: int = Field(ge=1, description="steps between checkpoints")
+
+    @property
+    def largest_horizon(self) -> int:
+        """Objectives of the longest tasks that are ever shown."""
+        return max(self.growth.values())
+
+    @model_validator(mode="after")
+    def _grows_from_the_start(self) -> "Base":
+        if 0 not in self.growth:
+            raise ValueError("growth must say what holds from step 0 on")
+        return self
 
 
 class Sft(Section):

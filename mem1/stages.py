@@ -46,7 +46,7 @@ class BaseRun(Section):
     retrieval: Retrieval
     agent: Agent
     max_turns: dict[int, int] = Field(
-        description="turn budget by number of objectives, for all that base.horizons spans"
+        description="turn budget by number of objectives, for all that base.growth spans"
     )
 
 
@@ -106,7 +106,7 @@ def base_run(config: Config) -> BaseRun:
     Raises:
         InputError: a turn budget is missing for one of its numbers of objectives.
     """
-    smallest, largest = config.base.horizons
+    largest = config.base.largest_horizon
     return BaseRun(
         seed=config.seed,
         base=config.base,
@@ -114,7 +114,7 @@ def base_run(config: Config) -> BaseRun:
         world=config.world,
         retrieval=config.retrieval,
         agent=config.agent,
-        max_turns=budgets(config.tasks, range(smallest, largest + 1)),
+        max_turns=budgets(config.tasks, range(1, largest + 1)),
     )
 
 

@@ -116,7 +116,7 @@ def analysis_section(config: Config) -> Analysis:
         horizons=sorted(set(config.tasks.test_horizons)),
         bootstrap=config.evaluation.bootstrap,
         seed=config.seed,
-        base_horizons=config.base.horizons if "base" in stages else None,
+        base_horizons=(1, config.base.largest_horizon) if "base" in stages else None,
         sft_horizons=sorted(set(config.sft.horizons)) if "sft" in stages else None,
         rl_horizon=config.tasks.train_horizon if "rl" in stages else None,
         tokenizer=(

@@ -43,16 +43,16 @@ def _statement(entity: str, relation: Relation, value: str) -> str:
 def _page(
     number: int, kind: str, entity: str, facts: dict[tuple[str, str], str], random: Random
 ) -> Passage:
-    """A page of three or four sentences."""
+    """A page of two or three sentences: what is known of the entity, in any order."""
     sentences = [
         _statement(entity, relation, facts[entity, relation.name])
         for relation in RELATIONS
         if relation.domain == kind
     ]
     random.shuffle(sentences)
-    if random.random() < 0.5:
+    if random.random() < 0.3:
         sentences.insert(random.randint(0, len(sentences)), random.choice(REMARKS))
-    text = " ".join([f"{entity} is a {kind}.", *sentences])
+    text = " ".join(sentences)
     return Passage(id=f"atlas-{number}", title=entity, text=text)
 
 

@@ -23,22 +23,21 @@ class Relation:
     range: str
     verb: str  # "<entity> <verb> <value>." on the entity's page
     noun: str  # "the <noun> <entity>" inside a longer question
-    questions: tuple[str, ...]  # phrasings, {e} for the entity or a noun phrase
+    questions: tuple[str, ...]  # phrasings, {e} for the entity or a noun phrase, at the end
 
 
 RELATIONS = (
     Relation(
         "birthplace", "person", "city", "was born in", "birthplace of",
-        ("In which city was {e} born?", "Where was {e} born?", "What is the birthplace of {e}?"),
+        ("What is the birthplace of {e}?", "Which city is the birthplace of {e}?"),
     ),
     Relation(
         "alma_mater", "person", "university", "studied at", "alma mater of",
-        ("At which university did {e} study?", "Where did {e} study?",
-         "What is the alma mater of {e}?"),
+        ("What is the alma mater of {e}?", "Which university is the alma mater of {e}?"),
     ),
     Relation(
         "country", "city", "country", "lies in", "country of",
-        ("In which country does {e} lie?", "What is the country of {e}?"),
+        ("What is the country of {e}?", "Which country is home to {e}?"),
     ),
     Relation(
         "mayor", "city", "person", "is governed by", "mayor of",
@@ -46,7 +45,7 @@ RELATIONS = (
     ),
     Relation(
         "capital", "country", "city", "is ruled from", "capital of",
-        ("From which city is {e} ruled?", "What is the capital of {e}?"),
+        ("What is the capital of {e}?", "Which city is the capital of {e}?"),
     ),
     Relation(
         "national_team", "country", "team", "is represented by", "national team of",
@@ -58,7 +57,7 @@ RELATIONS = (
     ),
     Relation(
         "headquarters", "company", "city", "has its headquarters in", "headquarters city of",
-        ("Where does {e} have its headquarters?", "What is the headquarters city of {e}?"),
+        ("What is the headquarters city of {e}?", "Which city has the headquarters of {e}?"),
     ),
     Relation(
         "author", "book", "person", "was written by", "author of",
@@ -74,7 +73,7 @@ RELATIONS = (
     ),
     Relation(
         "novel", "film", "book", "is adapted from", "novel behind",
-        ("From which book is {e} adapted?", "What is the novel behind {e}?"),
+        ("Which book is the novel behind {e}?", "What is the novel behind {e}?"),
     ),
     Relation(
         "rector", "university", "person", "is led by", "rector of",
@@ -82,7 +81,7 @@ RELATIONS = (
     ),
     Relation(
         "campus", "university", "city", "has its campus in", "campus city of",
-        ("Where does {e} have its campus?", "What is the campus city of {e}?"),
+        ("What is the campus city of {e}?", "Which city has the campus of {e}?"),
     ),
     Relation(
         "architect", "museum", "person", "was designed by", "architect of",
@@ -98,7 +97,7 @@ RELATIONS = (
     ),
     Relation(
         "home_town", "team", "city", "plays its home games in", "home town of",
-        ("Where does {e} play its home games?", "What is the home town of {e}?"),
+        ("What is the home town of {e}?", "Which city is the home town of {e}?"),
     ),
     Relation(
         "builder", "ship", "company", "was built by", "builder of",
@@ -114,7 +113,7 @@ RELATIONS = (
     ),
     Relation(
         "soundtrack", "song", "film", "is heard in", "film featuring",
-        ("In which film is {e} heard?", "What is the film featuring {e}?"),
+        ("Which film is the film featuring {e}?", "What is the film featuring {e}?"),
     ),
 )  # fmt: skip
 
@@ -151,13 +150,9 @@ def _words() -> Iterator[str]:
 def names() -> dict[str, tuple[str, ...]]:
     """The two-word names of every type: ``POOL`` each.
 
-    First words are unique in the whole pool; each last word occurs once in every type, so
-    that a search by name also finds pages of other types, as a real one does.
+    Every word belongs to one name, and questions end with the name. So what follows a name
+    in the prompt or in the state can be found by looking for its last word, which a small
+    model learns much sooner than longer matches (docs/log.md).
     """
     words = _words()
-    first = [next(words) for _ in range(POOL * len(TYPES))]
-    last = [next(words) for _ in range(POOL)]
-    return {
-        kind: tuple(f"{first[POOL * t + i]} {last[(i + 7 * t) % POOL]}" for i in range(POOL))
-        for t, kind in enumerate(TYPES)
-    }
+    return {kind: tuple(f"{next(words)} {next(words)}" for _ in range(POOL)) for kind in TYPES}

@@ -12,7 +12,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 from mem1.agent import protocol
 from mem1.provenance import replacing, write_json
-from mem1.tasks.atlas_schema import RELATIONS, REMARKS, TYPES, names
+from mem1.tasks.atlas_schema import RELATIONS, REMARKS, names
 
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
 _PIECE = re.compile(r"\w+|[^\w\s]+")
@@ -34,7 +34,6 @@ def atlas_vocabulary(largest_number: int = 99) -> list[str]:
         protocol.CORRECTION,
         protocol.NOTHING_FOUND,
         "Doc 1: . none unknown open : done : answers : ; ?",
-        " ".join(f"{kind} is a" for kind in TYPES),
         *REMARKS,
     ]
     for relation in RELATIONS:

@@ -35,10 +35,9 @@ LARGEST_BUDGET = 90  # turns: hints show any number up to this one
 
 def horizons_at(step: int, run: BaseRun) -> list[int]:
     """The numbers of objectives a task can have at ``step``."""
-    smallest, largest = run.base.horizons
-    if step < run.base.easy_steps:
-        largest = min(largest, run.base.easy_horizon)
-    return list(range(smallest, largest + 1))
+    growth = run.base.growth
+    largest = growth[max(first for first in growth if first <= step)]
+    return list(range(1, largest + 1))
 
 
 def _budgeted(tasks: Sequence[Task], seed: int) -> list[Task]:

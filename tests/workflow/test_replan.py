@@ -1,7 +1,8 @@
 """What is planned again after a run, when something changes. Commands are stand-ins."""
 
 import pytest
-from conftest import Copy, copy_to
+
+from tests.workflow.conftest import Copy, copy_to
 
 RENDER = {"render_tables": 1, "render_figures": 1, "track_results": 1}
 SMOKE = ("--configfile", "config/smoke.yaml")

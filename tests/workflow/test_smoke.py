@@ -4,7 +4,8 @@ import csv
 import json
 
 import pytest
-from conftest import Copy, copy_to
+
+from tests.workflow.conftest import Copy, copy_to
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 SYSTEMS = ("mem1-rl", "mem1-sft", "full-rl", "full-sft", "truncate")

@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 import yaml
-from conftest import ROOT
+
+from tests.workflow.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))

@@ -1,0 +1,87 @@
+"""Checkpoints: the newest two, never half, never another run's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mem1.errors import InputError
+from mem1.train.checkpoint import Checkpoints
+
+IDENTITY = {"configuration": "a"}
+
+
+def state(value: float) -> dict:
+    return {"model": {"w": torch.full((3,), value)}}
+
+
+def test_newest_two_are_kept(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    for step in (1, 2, 3):
+        checkpoints.save(step, state(step))
+
+    assert sorted(p.name for p in tmp_path.glob("*.pt")) == ["step-000002.pt", "step-000003.pt"]
+    step, saved = checkpoints.latest()
+    assert step == 3
+    assert saved["model"]["w"].tolist() == [3, 3, 3]
+
+
+def test_generator_of_torch_is_restored(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    torch.manual_seed(3)
+    checkpoints.save(1, state(1))
+    expected = torch.rand(2)
+    torch.manual_seed(4)
+
+    checkpoints.latest()
+
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    checkpoints.save(1, state(1))
+    (tmp_path / "step-000002.pt").write_bytes(b"half")  # killed before its manifest
+
+    step, _ = checkpoints.latest()
+
+    assert step == 1
+
+
+def test_another_configuration_is_refused(tmp_path: Path) -> None:
+    Checkpoints(tmp_path, IDENTITY).save(1, state(1))
+
+    with pytest.raises(InputError, match="another configuration"):
+        Checkpoints(tmp_path, {"configuration": "b"}).latest()
+
+
+def test_damage_is_named(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    checkpoints.save(1, state(1))
+    path = tmp_path / "step-000001.pt"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    with pytest.raises(InputError, match=r"step-000001\.pt is damaged"):
+        checkpoints.latest()
+
+
+def test_folder_has_one_writer(tmp_path: Path) -> None:
+    with Checkpoints(tmp_path, IDENTITY).locked():
+        with pytest.raises(InputError, match="in use by another training"):
+            with Checkpoints(tmp_path, IDENTITY).locked():
+                pass
+
+
+def test_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    checkpoints.save(1, state(1))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match="disk is full"):
+        checkpoints.save(2, state(2))
+
+    assert checkpoints.latest()[0] == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-000001.json", "step-000001.pt"]
