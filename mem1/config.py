@@ -150,6 +150,8 @@ class Base(Section):
     growth: dict[int, Annotated[int, Field(ge=1, le=64)]] = Field(
         description="curriculum: {first step: largest number of objectives from there on}"
     )
+    context_share: Share = Field(description="share of the context tokens in the loss too")
+    context_weight: float = Field(ge=0, description="weight of their mean loss beside the outputs'")
     largest_offset: int = Field(ge=0, description="position ids start at random up to this one")
     precision: Literal["fp32", "bf16"] = Field(description="bf16: autocast, weights in fp32")
     imperfections: Imperfections

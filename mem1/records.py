@@ -54,6 +54,7 @@ class Task(Record):
     split: str
     questions: list[Question]
     max_turns: int
+    first: int = 1  # number of the first question in the prompt
 
     @property
     def horizon(self) -> int:

@@ -83,15 +83,22 @@ CORRECTION = "Malformed: think, then search or answer."  # the info after a malf
 NOTHING_FOUND = "No page found."  # the info of a search without a result
 
 
-def prompt_text(questions: list[str], kind: PromptKind) -> str:
-    """The task prompt: what to do, then the questions joined by semicolons.
+def label(number: int) -> str:
+    """The name of a question in the prompt and in states."""
+    return f"Q{number}"
+
+
+def prompt_text(questions: list[str], kind: PromptKind, first: int = 1) -> str:
+    """The task prompt: what to do, then the numbered questions, joined by semicolons.
 
     The wording tells the agent whether its state is its memory (``mem1``) or its history
-    stays in sight (``full``); small models tell the two apart by it.
+    stays in sight (``full``); small models tell the two apart by it. Numbers start at
+    ``first``.
     """
-    rule = {
-        "mem1": "Answer all questions. Only your last notes stay.",
-        "full": "Answer all questions. All your notes stay.",
-    }[kind]
-    joined = " ; ".join(neutralize(question) for question in questions)
-    return f"{rule} Questions: {joined} ."
+    rule = {"mem1": "Only your last notes stay.", "full": "All your notes stay."}[kind]
+    span = f"{label(first)} to {label(first + len(questions) - 1)}"
+    joined = " ; ".join(
+        f"{label(number)}: {neutralize(question)}"
+        for number, question in enumerate(questions, start=first)
+    )
+    return f"Answer {span}. {rule} {joined} ."

@@ -113,7 +113,7 @@ def rollout(
 
 def task_prompt(task: Task, kind: protocol.PromptKind) -> str:
     """The prompt of ``task``, as text."""
-    return protocol.prompt_text([question.text for question in task.questions], kind)
+    return protocol.prompt_text([question.text for question in task.questions], kind, task.first)
 
 
 def scored(trajectory: Trajectory, task: Task) -> Trajectory:

@@ -1,10 +1,11 @@
 """How a solver of Atlas tasks writes: the text of each turn of a demonstration.
 
-The state first repeats the found fact in the words of the passage, then the question it
-works on in the words of the prompt. When that question is done, it goes on copying the
-prompt past it, to the next question or to the full stop at the end: both the next question
-and the end are found by content, at any number of questions. ``mem1`` adds the answers so
-far; ``full`` does not, because its earlier turns stay in sight.
+    <think> FACT. done Q2. open Q3. answers A1; A2. </think> <search> ENTITY </search>
+
+The state first repeats the found fact in the words of the passage, then says which question
+is done and which is open, by the numbers of the prompt; so the next question and the end are
+found by content, at any number of questions. ``mem1`` adds the answers so far; ``full`` does
+not, because its earlier turns stay in sight.
 
 Imperfections (configuration) make demonstrations worse on purpose, as the supervised arm of
 the paper is (Table 4), so that reinforcement learning has something to learn.
@@ -13,7 +14,16 @@ the paper is (Table 4), so that reinforcement learning has something to learn.
 from dataclasses import dataclass, field
 from random import Random
 
-from mem1.agent.protocol import ANSWER, END_ANSWER, END_SEARCH, END_THINK, SEARCH, THINK, PromptKind
+from mem1.agent.protocol import (
+    ANSWER,
+    END_ANSWER,
+    END_SEARCH,
+    END_THINK,
+    SEARCH,
+    THINK,
+    PromptKind,
+    label,
+)
 from mem1.config import Imperfections
 from mem1.records import Question, Task
 
@@ -36,24 +46,27 @@ class Solver:
     names: list[str]  # what a wrong query may search for
     question: int = 0  # index of the open question
     hop: int = 0  # facts found of it
-    fact: str = "none"  # the last fact found
+    fact: str = "none."  # the last fact found for the open question
     answers: list[str] = field(default_factory=list)
 
     def turn(self, info: str | None) -> str:
         """The next output, given the newest info (None before the first)."""
-        done = None
-        if info is not None:
-            done = self._read(info)
-        if done is None:
-            return self._write(f"open : {self._open().text}", self._query())
-        self._remember(done)
-        finished = self._open().text
-        last = self.question == len(self.task.questions) - 1
-        if last or self._slips(self.imperfections.early_stop):
-            state = f"done : {finished} ." if last else f"done : {finished}"
-            return self._write(state, None)
+        answer = None if info is None else self._read(info)
+        if answer is None:
+            return self._write(f"open {self._label()}.", self._query())
+        self._remember(answer)
+        done = f"done {self._label()}."
+        if self.question == len(self.task.questions) - 1:
+            return self._write(f"{done} end.", None)
+        if self._slips(self.imperfections.early_stop):
+            return self._write(done, None)
         self.question, self.hop = self.question + 1, 0
-        return self._write(f"done : {finished} ; {self._open().text}", self._query())
+        text = self._write(f"{done} open {self._label()}.", self._query())
+        self.fact = "none."  # nothing is known of the new question yet
+        return text
+
+    def _label(self) -> str:
+        return label(self.task.first + self.question)
 
     def _open(self) -> Question:
         return self.task.questions[self.question]
@@ -83,12 +96,11 @@ class Solver:
         self.answers.append(answer)
 
     def _write(self, work: str, query: str | None) -> str:
-        answers = " ; ".join(self.answers) or "none"
-        fact = self.fact if self.fact.endswith(".") else f"{self.fact}."
-        memory = f" answers : {answers} ." if self.kind == "mem1" else ""
+        answers = "; ".join(self.answers) or "none"
+        memory = f" answers {answers}." if self.kind == "mem1" else ""
         action = (
             f"{ANSWER} {answers} {END_ANSWER}"
             if query is None
             else f"{SEARCH} {query} {END_SEARCH}"
         )
-        return f"{THINK} {fact} {work}{memory} {END_THINK} {action}"
+        return f"{THINK} {self.fact} {work}{memory} {END_THINK} {action}"

@@ -12,15 +12,17 @@ Facts come from a new world every few steps, so none can be learned by heart.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from mem1.agent.protocol import PromptKind
 from mem1.agent.text import Codec
 from mem1.records import Task
 from mem1.retrieval import bm25
-from mem1.seeding import derive, stream
+from mem1.seeding import array_stream, derive, stream
 from mem1.stages import BaseRun
 from mem1.tasks import atlas
 from mem1.train.batch import PackedBatch, collate
@@ -30,6 +32,7 @@ from mem1.train.session import Trainee, rate, update
 from mem1.train.tree import Tree, pack, views_of
 
 PAD = 0  # any id will do: padding is seen by nothing
+LARGEST_LABEL = 16  # questions are numbered up to this one
 LARGEST_BUDGET = 90  # turns: hints show any number up to this one
 
 
@@ -40,11 +43,20 @@ def horizons_at(step: int, run: BaseRun) -> list[int]:
     return list(range(1, largest + 1))
 
 
-def _budgeted(tasks: Sequence[Task], seed: int) -> list[Task]:
-    """``tasks`` with turn budgets over the whole range, never below the configured one."""
-    random = stream(seed, "budgets")
+def _varied(tasks: Sequence[Task], seed: int) -> list[Task]:
+    """``tasks`` with turn budgets and question numbers over the whole range.
+
+    Budgets are never below the configured one. Tasks of few questions show high numbers too,
+    so that a number is known wherever it turns up.
+    """
+    random = stream(seed, "varied")
     return [
-        task.model_copy(update={"max_turns": random.randint(task.max_turns, LARGEST_BUDGET)})
+        task.model_copy(
+            update={
+                "max_turns": random.randint(task.max_turns, LARGEST_BUDGET),
+                "first": random.randint(1, max(1, LARGEST_LABEL - task.horizon + 1)),
+            }
+        )
         for task in tasks
     ]
 
@@ -90,7 +102,7 @@ class Demonstrations:
         # Long tasks have more turns each; this keeps turns of short ones from getting rare.
         weights = [horizon**-0.5 for horizon in horizons]
         tasks = mixed_tasks(world.questions, horizons, run.max_turns, random, weights=weights)
-        trajectories = teacher.play(_budgeted(tasks, seed), seed)
+        trajectories = teacher.play(_varied(tasks, seed), seed)
         views = [views_of(trajectory, i) for i, trajectory in enumerate(trajectories)]
         if self._policy == "full":
             trees = [pack(one) for one in views]
@@ -116,9 +128,29 @@ def _cut(ordered: Sequence[Tree], tokens: int) -> list[list[Tree]]:
     return batches
 
 
+def with_context(tree: Tree, share: float, random: np.random.Generator) -> Tree:
+    """``tree`` with a random ``share`` of its context tokens among the sampled ones.
+
+    They carry the trajectory number -1. To predict them is pretraining: most of a context is
+    unpredictable, but names in it repeat, and that teaches to copy.
+    """
+    context = np.setdiff1d(np.flatnonzero(tree.parent >= 0), tree.sampled)
+    chosen = context[random.random(len(context)) < share]
+    unnamed = np.full(len(chosen), -1)
+    return replace(
+        tree,
+        sampled=np.concatenate([tree.sampled, chosen]),
+        trajectory=np.concatenate([tree.trajectory, unnamed]),
+        turn=np.concatenate([tree.turn, unnamed]),
+        place=np.concatenate([tree.place, unnamed]),
+    )
+
+
 def whole_turns(right: torch.Tensor, batch: PackedBatch) -> float:
-    """Share of turns whose sampled tokens are all ``right`` [A]."""
-    key = torch.stack([batch.row, batch.trajectory, batch.turn])
+    """Share of turns whose sampled tokens are all ``right`` [A]; context does not count."""
+    outputs = batch.trajectory >= 0
+    right = right[outputs]
+    key = torch.stack([batch.row, batch.trajectory, batch.turn])[:, outputs]
     _, index = torch.unique(key, dim=1, return_inverse=True)
     wrong = torch.zeros(int(index.max()) + 1).index_add_(0, index, (~right).float())
     return float((wrong == 0).float().mean())
@@ -142,18 +174,23 @@ class BaseTraining:
         base = self._run.base
         values: dict[str, float] = {}
         for policy, share in self._shares.items():
-            trees = self._data[policy].at(number)
+            noise = array_stream(base.seed, "context", policy, number)
+            rows = self._data[policy].at(number)
+            trees = [with_context(tree, base.context_share, noise) for tree in rows]
             random = stream(base.seed, "offsets", policy, number)
             offsets = [random.randint(0, base.largest_offset) for _ in trees]
             batch = collate(trees, PAD, offsets)
             with torch.autocast("cpu", torch.bfloat16, enabled=base.precision == "bf16"):
                 result = sampled_logprobs(self._trainee.model, batch, entropy_gradient=False)
-            loss = -result.logprobs.mean()
-            (share * loss).backward()
+            outputs = batch.trajectory >= 0
+            loss = -result.logprobs[outputs].mean()
+            context = -result.logprobs[~outputs].mean() if (~outputs).any() else loss * 0
+            (share * (loss + base.context_weight * context)).backward()
             # More likely than not is the greedy choice; a miss by ties does not matter here.
             right = result.logprobs.detach() > -0.6931
             values[f"{policy}/loss"] = float(loss.detach())
-            values[f"{policy}/tokens_right"] = float(right.float().mean())
+            values[f"{policy}/context_loss"] = float(context.detach())
+            values[f"{policy}/tokens_right"] = float(right[outputs].float().mean())
             values[f"{policy}/turns_right"] = whole_turns(right, batch)
             values[f"{policy}/tokens"] = float(batch.ids.numel())
         factor = rate(number, base.steps, base.optimizer)

@@ -35,7 +35,7 @@ class OracleReader:
         self._codec = codec
         self._questions: dict[tuple[int, ...], list[Question]] = {}
         for task in tasks:
-            text = protocol.prompt_text([question.text for question in task.questions], kind)
+            text = protocol.prompt_text([q.text for q in task.questions], kind, task.first)
             known = self._questions.setdefault(tuple(codec.encode(text)), task.questions)
             if [q.golds for q in known] != [q.golds for q in task.questions]:
                 raise InputError(

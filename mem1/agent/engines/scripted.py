@@ -36,7 +36,7 @@ class ScriptedEngine:
         names = sorted({hop.entity for task in tasks for q in task.questions for hop in q.chain})
         self._solvers: dict[tuple[int, ...], Solver] = {}
         for task in tasks:
-            text = protocol.prompt_text([q.text for q in task.questions], kind)
+            text = protocol.prompt_text([q.text for q in task.questions], kind, task.first)
             prompt = tuple(tokenizer.encode(text, add_special_tokens=False).ids)
             if prompt in self._solvers:
                 raise ValueError(f"task {task.id}: another task has the same prompt")

@@ -10,7 +10,7 @@ from mem1.tasks import atlas
 from mem1.tasks.atlas_schema import POOL, RELATIONS, TYPES, names
 
 SETTINGS = Settings(entities_per_type=24, hops={1: 0.4, 2: 0.4, 3: 0.2})
-DIGEST = "e336764628315ed0789ad3fef50fb96b0b4242b882d2d528479170ba7556f5bf"
+DIGEST = "e8779fca6e95057e9095b8fbd2e53bca62f0780ca7f73d816a80624f197abce9"
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,16 @@ def test_at_least_eight_types_each_with_relations_of_its_own() -> None:
     assert all(any(r.domain == kind for r in RELATIONS) for kind in TYPES)
 
 
-def test_names_have_two_words_and_the_first_belongs_to_one_entity() -> None:
+def test_names_have_two_words_that_belong_to_one_entity() -> None:
     every = [name.split() for pool in names().values() for name in pool]
+    words = [word for name in every for word in name]
 
     assert all(len(name) == 2 for name in every)
-    assert len({first for first, _ in every}) == len(every)
+    assert len(set(words)) == len(words)
+
+
+def test_questions_end_with_the_name_of_their_entity(world: atlas.World) -> None:
+    assert all(q.text.endswith(f"{q.chain[0].entity}?") for q in world.questions)
 
 
 def test_one_page_of_two_to_five_sentences_for_each_entity(world: atlas.World) -> None:

@@ -66,10 +66,14 @@ def test_damage_is_named(tmp_path: Path) -> None:
 
 
 def test_folder_has_one_writer(tmp_path: Path) -> None:
-    with Checkpoints(tmp_path, IDENTITY).locked():
-        with pytest.raises(InputError, match="in use by another training"):
-            with Checkpoints(tmp_path, IDENTITY).locked():
-                pass
+    second = Checkpoints(tmp_path, IDENTITY).locked()
+
+    with (
+        Checkpoints(tmp_path, IDENTITY).locked(),
+        pytest.raises(InputError, match="in use by another training"),
+        second,
+    ):
+        pass
 
 
 def test_failed_write_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch) -> None:

@@ -32,7 +32,7 @@ RL = Rl(
 )  # fmt: skip
 SHORT = AGENT.model_copy(update={"max_new_tokens": 12})
 
-Make = Callable[[], tuple[session.Trainee, Callable[[int], dict[str, float]]]]
+Make = Callable[..., tuple[session.Trainee, Callable[[int], dict[str, float]]]]
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def sft(teach, world: World, words: Codec) -> Make:
 
 @pytest.fixture
 def reinforce(world: World, words: Codec, retriever: BM25Retriever) -> Make:
-    tasks = mixed_tasks(world.questions, [2], {2: 3}, Random(1), count=5)
+    tasks = mixed_tasks(world.questions, [2], {2: 1}, Random(1), count=5)
     environment = SearchEnvironment(retriever, 3, SHORT, words)
 
     def make(settings: Rl = RL, agent: Agent = SHORT):
         model = new_model(MODEL, words.size, 0)
         reference = new_model(MODEL, words.size, 0).eval()
-        trainee = session.Trainee(model, [session.adamw(model, OPTIMIZER)])
+        trainee = session.Trainee(model, [session.adamw(model, settings.optimizer)])
         arena = rl.Arena(environment, words, agent, "mem1")
         training = rl.RlTraining(settings, 0, trainee, reference, tasks, arena)
         return trainee, training.step
@@ -99,7 +99,7 @@ def test_interrupted_run_ends_with_the_same_bytes(
 
 
 def test_supervised_loss_falls(sft: Make) -> None:
-    trainee, step = sft()
+    _, step = sft()
     losses = [step(number)["loss"] for number in range(4)]
 
     assert losses[-1] < losses[0] - 0.1
@@ -117,19 +117,20 @@ def test_engine_and_trainer_agree_on_logprobs(
 
 
 def test_rewarded_outputs_get_likelier(reinforce: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The scorer gives an untrained model 0, so another reward: the share of even ids, in
-    # outputs of two tokens, where credit is not diluted.
+    # The scorer gives an untrained model 0, so another reward: the share of even ids.
     def even(played):
         ids = [[i for turn in one.turns for i in turn.output] for one in played]
         return torch.tensor([sum(i % 2 == 0 for i in one) / len(one) for one in ids])
 
     monkeypatch.setattr(rl, "rewards", even)
-    longer = {"steps": 100, "tasks": 4, "group": 8, "kl": 0.0, "entropy": 0.0}
-    two = SHORT.model_copy(update={"max_new_tokens": 2})
-    _, step = reinforce(RL.model_copy(update=longer), two)  # type: ignore[call-arg]
+    steeper = OPTIMIZER.model_copy(update={"lr": 1e-2, "final_lr": 1.0})
+    longer = {"tasks": 4, "group": 16, "minibatches": 1, "kl": 0.0, "entropy": 0.0}
+    settings = RL.model_copy(update={**longer, "optimizer": steeper})
+    short = SHORT.model_copy(update={"max_new_tokens": 8})
+    _, step = reinforce(settings, short)
     training = step.__self__  # type: ignore[attr-defined]
     before = even(training.collect(100)).mean()
-    for number in range(20):
+    for number in range(30):
         step(number)
 
     assert even(training.collect(100)).mean() > before + 0.15

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from mem1.agent import protocol
 from mem1.agent.context import policy
 from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.oracle_reader import OracleReader
@@ -94,9 +95,7 @@ def test_a_wrong_prompt_wording_for_the_policy_loses_the_answers(
 
 
 def test_an_output_over_the_limit_is_refused(codec: Codec, tasks: list[Task]) -> None:
-    prompt = codec.encode(
-        "Answer all questions. Only your last notes stay. Questions: what is Ada ? ."
-    )
+    prompt = codec.encode(protocol.prompt_text(["what is Ada ?"], "mem1"))
     with pytest.raises(InputError, match=r"agent\.max_new_tokens is 8"):
         OracleReader(tasks, "mem1", codec).generate([prompt], Sampling(0.0, 8), [0])
 
