@@ -1,9 +1,11 @@
 # make reproduce   from nothing to Table 1 and Figure 4 (preset mini)
 # make test        the tests
+# make reference   copies the results of PRESET to results/reference, to be committed
 # TORCH_INDEX=URL  a further package index for PyTorch, for example
 #                  https://download.pytorch.org/whl/cpu (smaller, no CUDA)
 PYTHON ?= python3.11
 TORCH_INDEX ?=
+PRESET ?= mini
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -13,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TQDM_MININTERVAL := 1
 
-.PHONY: setup reproduce test check fmt ui
+.PHONY: setup reproduce test check fmt ui reference
 .DEFAULT_GOAL := reproduce
 
 setup: $(READY)
@@ -44,3 +46,12 @@ fmt: setup
 
 ui: setup
 	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+reference:
+	rm -rf results/reference/$(PRESET)
+	mkdir -p results/reference/$(PRESET)
+	cp results/$(PRESET)/tables/*.* results/reference/$(PRESET)
+	cp results/$(PRESET)/figures/*.png results/$(PRESET)/figures/*.svg results/reference/$(PRESET)
+	for run in $(notdir $(wildcard results/$(PRESET)/train/*)); do \
+		cp results/$(PRESET)/train/$$run/metrics.jsonl results/reference/$(PRESET)/$$run.jsonl; \
+	done

@@ -122,7 +122,7 @@ def analysis_section(config: Config) -> Analysis:
         tokenizer=(
             "words of the generated world"
             if config.sources.kind == "atlas"
-            else "words and punctuation marks of the passages"
+            else "byte-level BPE of 16,000, trained on the passages"
         ),
         comparisons=_comparisons(config),
         runs=config.runs,

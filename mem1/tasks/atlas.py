@@ -96,7 +96,8 @@ def generate(settings: Settings, seed: int, split: str) -> World:
     (start, relations) pair of its own.
     """
     random = stream(seed, "atlas", split)
-    entities = {kind: random.sample(names()[kind], settings.entities_per_type) for kind in TYPES}
+    known = names(seed)
+    entities = {kind: random.sample(known[kind], settings.entities_per_type) for kind in TYPES}
     facts = _facts(entities, random)
     passages = [
         _page(number, kind, entity, facts, random)

@@ -147,12 +147,21 @@ def _words() -> Iterator[str]:
 
 
 @cache
-def names() -> dict[str, tuple[str, ...]]:
-    """The two-word names of every type: ``POOL`` each.
+def pools() -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """The first words of the names of each type, ``POOL`` each, and all last words."""
+    words = _words()
+    first = {kind: tuple(next(words) for _ in range(POOL)) for kind in TYPES}
+    return first, tuple(next(words) for _ in range(POOL * len(TYPES)))
+
+
+def names(seed: int) -> dict[str, list[str]]:
+    """The two-word names of every type, ``POOL`` each; ``seed`` decides which words meet.
 
     Every word belongs to one name, and questions end with the name. So what follows a name
-    in the prompt or in the state can be found by looking for its last word, which a small
-    model learns much sooner than longer matches (docs/log.md).
+    can be found by looking for its last word. Names of other seeds are other pairs of the same
+    words, so they cannot be known by heart: a model that has seen many worlds must have
+    learned to copy (docs/log.md).
     """
-    words = _words()
-    return {kind: tuple(f"{next(words)} {next(words)}" for _ in range(POOL)) for kind in TYPES}
+    first, last = pools()
+    shuffled = iter(stream(seed, "names").sample(last, len(last)))
+    return {kind: [f"{word} {next(shuffled)}" for word in first[kind]] for kind in TYPES}

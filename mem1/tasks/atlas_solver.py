@@ -1,11 +1,12 @@
 """How a solver of Atlas tasks writes: the text of each turn of a demonstration.
 
-    <think> FACT. done Q2. open Q3. answers A1; A2. </think> <search> ENTITY </search>
+    <think> FACT. done Q2. open Q3. answers A1 A2. </think> <search> ENTITY </search>
 
 The state first repeats the found fact in the words of the passage, then says which question
 is done and which is open, by the numbers of the prompt; so the next question and the end are
 found by content, at any number of questions. ``mem1`` adds the answers so far; ``full`` does
-not, because its earlier turns stay in sight.
+not, because its earlier turns stay in sight. The list of answers has no separators: names have
+two words, and what follows one is then found by its last word (docs/log.md).
 
 Imperfections (configuration) make demonstrations worse on purpose, as the supervised arm of
 the paper is (Table 4), so that reinforcement learning has something to learn.
@@ -96,8 +97,8 @@ class Solver:
         self.answers.append(answer)
 
     def _write(self, work: str, query: str | None) -> str:
-        answers = "; ".join(self.answers) or "none"
-        memory = f" answers {answers}." if self.kind == "mem1" else ""
+        answers = " ; ".join(self.answers) or "none"
+        memory = f" answers {' '.join(self.answers) or 'none'}." if self.kind == "mem1" else ""
         action = (
             f"{ANSWER} {answers} {END_ANSWER}"
             if query is None

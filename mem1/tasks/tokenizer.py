@@ -8,21 +8,18 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from mem1.agent import protocol
 from mem1.provenance import replacing, write_json
-from mem1.tasks.atlas_schema import RELATIONS, REMARKS, names
+from mem1.tasks.atlas_schema import RELATIONS, REMARKS, pools
 
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
-# A semicolon belongs to the word before it. So what follows an item of a list can be found by
-# one token, the way a small model learns soonest (docs/log.md).
-PIECE = r"\w+;?|[^\w\s]+"
-_PIECE = re.compile(PIECE)
+_PIECE = re.compile(r"\w+|[^\w\s]+")
 
 
 def _pieces(text: str) -> list[str]:
-    """The tokens of ``text`` without its tags."""
+    """What ``pre_tokenizers.Whitespace`` makes of ``text`` without its tags."""
     for tag in protocol.TAGS:
         text = text.replace(tag, " ")
     return _PIECE.findall(text)
@@ -36,7 +33,7 @@ def atlas_vocabulary(largest_number: int = 99, largest_label: int = 64) -> list[
         protocol.hint(1),
         protocol.CORRECTION,
         protocol.NOTHING_FOUND,
-        "Doc 1: . none none; unknown unknown; open done end answers ; ?",
+        "Doc 1: . none unknown open done end answers ; ?",
         *REMARKS,
     ]
     for relation in RELATIONS:
@@ -45,10 +42,9 @@ def atlas_vocabulary(largest_number: int = 99, largest_label: int = 64) -> list[
     words = dict.fromkeys(piece for text in texts for piece in _pieces(text))
     words |= dict.fromkeys(str(number) for number in range(largest_number + 1))
     words |= dict.fromkeys(protocol.label(number) for number in range(1, largest_label + 1))
-    for pool in names().values():
-        for name in pool:
-            first, last = name.split()
-            words |= dict.fromkeys([first, last, f"{last};"])
+    first, last = pools()
+    for pool in (*first.values(), last):
+        words |= dict.fromkeys(pool)
     return list(words)
 
 
@@ -57,7 +53,7 @@ def word_level() -> Tokenizer:
     specials = [PAD, UNKNOWN, END, *protocol.TAGS]
     vocabulary = {word: i for i, word in enumerate([*specials, *atlas_vocabulary()])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(PIECE), "removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens([PAD, UNKNOWN, END])
     tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in protocol.TAGS])
     return tokenizer

@@ -10,7 +10,7 @@ from mem1.tasks import atlas
 from mem1.tasks.atlas_schema import POOL, RELATIONS, TYPES, names
 
 SETTINGS = Settings(entities_per_type=24, hops={1: 0.4, 2: 0.4, 3: 0.2})
-DIGEST = "e8779fca6e95057e9095b8fbd2e53bca62f0780ca7f73d816a80624f197abce9"
+DIGEST = "d28d759644e30cd5b64b9c02fb7076f297d7118549d8c2e451a40196f82183d0"
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,18 @@ def test_at_least_eight_types_each_with_relations_of_its_own() -> None:
 
 
 def test_names_have_two_words_that_belong_to_one_entity() -> None:
-    every = [name.split() for pool in names().values() for name in pool]
+    every = [name.split() for pool in names(7).values() for name in pool]
     words = [word for name in every for word in name]
 
     assert all(len(name) == 2 for name in every)
     assert len(set(words)) == len(words)
+
+
+def test_other_seeds_pair_the_same_words_otherwise() -> None:
+    first, second = ([name for pool in names(seed).values() for name in pool] for seed in (1, 2))
+
+    assert {w for n in first for w in n.split()} == {w for n in second for w in n.split()}
+    assert len(set(first) & set(second)) < 0.01 * len(first)
 
 
 def test_questions_end_with_the_name_of_their_entity(world: atlas.World) -> None:

@@ -32,7 +32,7 @@ def test_state_holds_all_answers_so_far(teach, world: World) -> None:
     for one, task in zip(played, tasks, strict=True):
         golds = [question.golds[0] for question in task.questions]
         state = one.turns[-1].text.split("answers ")[1].split("</think>")[0]
-        assert state.strip(" .") == "; ".join(golds)
+        assert state.strip(" .") == " ".join(golds)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,128 @@
+"""Properties of the tree on real rollouts: an engine samples, the packed row agrees with it."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from mem1.agent import context
+from mem1.agent.engines.base import Sampling
+from mem1.agent.engines.hf import HFEngine
+from mem1.agent.rollout import rollout
+from mem1.agent.text import Codec
+from mem1.config import Agent, Model, Retrieval, World
+from mem1.envs.search import SearchEnvironment
+from mem1.records import Trajectory
+from mem1.retrieval import bm25
+from mem1.tasks import atlas, tokenizer
+from mem1.train.batch import collate
+from mem1.train.demonstrations import mixed_tasks
+from mem1.train.forward import sampled_logprobs
+from mem1.train.model import new_model
+from mem1.train.tree import pack, views_of
+
+AGENT = Agent(max_context=2048, max_new_tokens=20, max_info=160, truncate_budget=150)
+POLICIES = ("mem1", "full", "truncate")
+
+
+@pytest.fixture(scope="module")
+def codec() -> Codec:
+    return Codec(tokenizer.word_level())
+
+
+@pytest.fixture(scope="module")
+def model(codec: Codec) -> PreTrainedModel:
+    made = new_model(
+        Model(layers=2, hidden=32, heads=2, intermediate=64, max_position=4096), codec.size, 0
+    )
+    with torch.no_grad():  # weights of the usual size hardly look at their context
+        for parameter in made.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(3)
+    return made.eval()
+
+
+@pytest.fixture(scope="module", params=POLICIES)
+def group(request: pytest.FixtureRequest, model: PreTrainedModel, codec: Codec) -> list[Trajectory]:
+    """Three samples of one task, as a group of GRPO has them."""
+    world = atlas.generate(World(entities_per_type=8, hops={1: 1.0}), 2, "train")
+    environment = SearchEnvironment(
+        bm25.in_memory(world.passages, Retrieval(k=3, k1=1.5, b=0.75)), 3, AGENT, codec
+    )
+    tasks = mixed_tasks(world.questions, [3], {3: 5}, Random(0), count=1)
+    return rollout(
+        tasks,
+        HFEngine(model, codec),
+        context.policy(request.param, AGENT),
+        environment,
+        codec,
+        AGENT,
+        Sampling(1.0, AGENT.max_new_tokens),
+        prompt="full" if request.param == "full" else "mem1",
+        system="test",
+        seed=1,
+        samples=range(3),
+        progress=False,
+    )
+
+
+def recorded(group: Sequence[Trajectory]) -> torch.Tensor:
+    return torch.tensor([p for one in group for turn in one.turns for p in turn.logprobs])
+
+
+def packed(group: Sequence[Trajectory]):
+    views = [view for i, one in enumerate(group) for view in views_of(one, i)]
+    return collate([pack(views)], 0)
+
+
+@pytest.mark.parametrize("backend", ["branches", "dense"])
+def test_logprobs_are_those_the_engine_recorded(
+    group: list[Trajectory], model: PreTrainedModel, backend: str
+) -> None:
+    with torch.no_grad():
+        found = sampled_logprobs(model, packed(group), backend=backend).logprobs
+
+    assert len(group[0].turns) == 5
+    torch.testing.assert_close(found, recorded(group), atol=1e-4, rtol=0)
+
+
+def test_gradients_are_those_of_single_views(
+    group: list[Trajectory], model: PreTrainedModel
+) -> None:
+    sampled = torch.linspace(-1, 1, len(recorded(group)))  # any weights
+
+    def gradients(logprobs: torch.Tensor) -> list[torch.Tensor]:
+        model.zero_grad()
+        (logprobs * sampled).sum().backward()
+        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    tree = gradients(sampled_logprobs(model, packed(group)).logprobs)
+    alone = [
+        sampled_logprobs(model, collate([pack([view])], 0)).logprobs
+        for i, one in enumerate(group)
+        for view in views_of(one, i)
+    ]
+
+    for ours, theirs in zip(tree, gradients(torch.cat(alone)), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-4 * float(theirs.abs().max()), rtol=1e-4)
+
+
+def test_each_sampled_token_is_there_once(group: list[Trajectory]) -> None:
+    batch = packed(group)
+    ids = [i for one in group for turn in one.turns for i in turn.output]
+
+    assert batch.targets.tolist() == ids
+    places = set(zip(batch.row.tolist(), batch.column.tolist(), strict=True))
+    assert len(places) == len(ids)
+
+
+def test_row_is_shorter_than_its_views(group: list[Trajectory]) -> None:
+    views = sum(len(turn.context) + len(turn.output) for one in group for turn in one.turns)
+    row = packed(group).ids.shape[1]
+
+    if group[0].policy == "full":  # no duplicate: prompt once, then every turn once
+        alone = sum(len(turn.output) + len(turn.info) for one in group for turn in one.turns)
+        assert row <= len(group[0].prompt) + alone
+    assert row < views
