@@ -150,6 +150,9 @@ class Base(Section):
     growth: dict[int, Annotated[int, Field(ge=1, le=64)]] = Field(
         description="curriculum: {first step: largest number of objectives from there on}"
     )
+    world_entities: int = Field(ge=4, le=60, description="entities per type of a training world")
+    world_questions: int = Field(ge=16, description="questions asked in a training world")
+    worlds_at_once: int = Field(ge=1, description="training worlds that are mixed")
     context_share: Share = Field(description="share of the context tokens in the loss too")
     context_weight: float = Field(ge=0, description="weight of their mean loss beside the outputs'")
     largest_offset: int = Field(ge=0, description="position ids start at random up to this one")

@@ -8,7 +8,8 @@ the supervised and the reinforcement stage can stay short, as in the paper.
 Both context policies get their configured share of the tokens. A turn under ``mem1`` is a
 row of its own (views are Markov: one turn of a long task costs no more than one of a short
 task), a trajectory under ``full`` is one row. Position ids start at a random offset.
-Facts come from a new world every few steps, so none can be learned by heart.
+Small worlds are mixed and each is used for a few tasks only: a model that meets a fact again
+and again learns it by heart instead of reading it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -76,21 +77,26 @@ class Demonstrations:
         """Batches in order from the first step; each belongs to a step."""
         step = world = 0
         while True:
-            for batch in self._world(world, horizons_at(step, self._run)):
+            horizons = horizons_at(step, self._run)
+            trees: list[Tree] = []
+            for _ in range(self._run.base.worlds_at_once):
+                trees += self._world(world, horizons)
+                world += 1
+            for batch in self._shuffled(trees, world):
                 yield step, batch
                 step += 1
-            world += 1
 
     def at(self, step: int) -> list[Tree]:
         """The rows of ``step``; steps are asked for in increasing order."""
         return next(batch for number, batch in self._batches if number == step)
 
-    def _world(self, number: int, horizons: list[int]) -> list[list[Tree]]:
-        """All rows of world ``number`` in batches of similar lengths, shuffled."""
+    def _world(self, number: int, horizons: list[int]) -> list[Tree]:
+        """The rows of a few tasks in world ``number``."""
         run = self._run
         seed = derive(run.base.seed, "base world", self._policy, number)
         random = stream(seed, "tasks")
-        world = atlas.generate(run.world, seed, "train")
+        shape = run.world.model_copy(update={"entities_per_type": run.base.world_entities})
+        world = atlas.generate(shape, seed, "train")
         teacher = Teacher(
             bm25.in_memory(world.passages, run.retrieval),
             run.retrieval.k,
@@ -101,13 +107,17 @@ class Demonstrations:
         )
         # Long tasks have more turns each; this keeps turns of short ones from getting rare.
         weights = [horizon**-0.5 for horizon in horizons]
-        tasks = mixed_tasks(world.questions, horizons, run.max_turns, random, weights=weights)
+        questions = random.sample(world.questions, run.base.world_questions)
+        tasks = mixed_tasks(questions, horizons, run.max_turns, random, weights=weights)
         trajectories = teacher.play(_varied(tasks, seed), seed)
         views = [views_of(trajectory, i) for i, trajectory in enumerate(trajectories)]
         if self._policy == "full":
-            trees = [pack(one) for one in views]
-        else:
-            trees = [pack([view]) for one in views for view in one]
+            return [pack(one) for one in views]
+        return [pack([view]) for one in views for view in one]
+
+    def _shuffled(self, trees: list[Tree], number: int) -> list[list[Tree]]:
+        """``trees`` in batches of similar lengths, shuffled."""
+        random = stream(self._run.base.seed, "order", self._policy, number)
         random.shuffle(trees)
         chunk = 512 if self._policy == "mem1" else 128
         batches = []
