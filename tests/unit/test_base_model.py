@@ -42,8 +42,8 @@ def test_its_metrics_cover_the_configured_training() -> None:
 def test_a_shortened_training_runs_and_repeats_itself(tmp_path: Path) -> None:
     settings = config.load(ROOT / "config/config.yaml", ROOT / "config/base.yaml")
     run = stages.base_run(settings).model_dump(mode="json")
-    run["base"] |= {"steps": 3, "tokens": 2000, "growth": {"0": 2}, "precision": "fp32"}
-    run["world"]["entities_per_type"] = 8
+    run["base"] |= {"steps": 12, "tokens": 2000, "growth": {"0": 2}, "precision": "fp32"}
+    run["base"]["optimizer"]["warmup"] = 1
     write_json(tmp_path / "base.json", run)
     for name in ("first", "second"):
         subprocess.run(
@@ -58,4 +58,4 @@ def test_a_shortened_training_runs_and_repeats_itself(tmp_path: Path) -> None:
     losses = [
         row.values["mem1/loss"] for row in read_jsonl(tmp_path / "first/metrics.jsonl", StepMetrics)
     ]
-    assert losses[-1] < losses[0]
+    assert max(losses[-3:]) < losses[0] - 0.5
