@@ -29,7 +29,7 @@ class Teacher:
 
     def play(self, tasks: Sequence[Task], seed: int) -> list[Trajectory]:
         """One trajectory for each task; prompts must differ."""
-        engine = ScriptedEngine(tasks, self.policy, self.codec.backend, self.imperfections, seed)
+        engine = ScriptedEngine(tasks, self.policy, self.codec, self.imperfections, seed)
         return rollout(
             tasks,
             engine,

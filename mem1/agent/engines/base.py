@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mem1.agent import protocol
+from mem1.agent.text import Codec
+from mem1.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,18 @@ def stop_end(text: str) -> int | None:
 def until_stop(text: str) -> str:
     """``text`` up to and with its first closing tag; all of it without one."""
     return text[: stop_end(text)]
+
+
+def certain(text: str, codec: Codec, sampling: Sampling) -> Output:
+    """``text`` as an output, with log-probabilities of zero: a script is sure of what it writes.
+
+    Raises:
+        InputError: it has more tokens than ``sampling.max_new_tokens``.
+    """
+    ids = codec.encode(text)
+    if len(ids) > sampling.max_new_tokens:
+        raise InputError(
+            f"agent.max_new_tokens is {sampling.max_new_tokens}, but an output of a script has "
+            f"{len(ids)} tokens: raise agent.max_new_tokens."
+        )
+    return Output(ids, [0.0] * len(ids), until_stop(codec.decode(ids)))

@@ -13,7 +13,7 @@ them.
 from collections.abc import Sequence
 
 from mem1.agent import protocol
-from mem1.agent.engines.base import Output, Sampling
+from mem1.agent.engines.base import Output, Sampling, certain
 from mem1.agent.text import Codec
 from mem1.errors import InputError
 from mem1.records import Question, Task
@@ -51,9 +51,9 @@ class OracleReader:
         Raises:
             InputError: an output has more tokens than that.
         """
-        return [self._output(list(context), sampling.max_new_tokens) for context in contexts]
+        return [self._output(list(context), sampling) for context in contexts]
 
-    def _output(self, context: list[int], limit: int) -> Output:
+    def _output(self, context: list[int], sampling: Sampling) -> Output:
         questions, past = self._split(context)
         infos = _between(past, protocol.INFO, protocol.END_INFO)
         states = _between(past, protocol.THINK, protocol.END_THINK)
@@ -73,13 +73,7 @@ class OracleReader:
         else:
             action = f"{protocol.ANSWER} {' ; '.join(answers)} {protocol.END_ANSWER}"
         text = f"{protocol.THINK} {state} {protocol.END_THINK} {action}"
-        ids = self._codec.encode(text)
-        if len(ids) > limit:
-            raise InputError(
-                f"agent.max_new_tokens is {limit}, but an output of the oracle reader has "
-                f"{len(ids)} tokens: raise agent.max_new_tokens."
-            )
-        return Output(ids, [0.0] * len(ids), self._codec.decode(ids))
+        return certain(text, self._codec, sampling)
 
     def _split(self, context: list[int]) -> tuple[list[Question], str]:
         """The questions whose prompt ``context`` starts with, and the text behind it."""

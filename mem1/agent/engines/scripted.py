@@ -1,15 +1,13 @@
 """An engine that plays solvers from a script: it makes demonstrations, it learns nothing.
 
-It knows the answers of its tasks. Its log-probabilities are zeros, because a script is
-certain of what it writes; nothing trains on them.
+It knows the answers of its tasks. Its log-probabilities are zeros; nothing trains on them.
 """
 
 from collections.abc import Sequence
 
-from tokenizers import Tokenizer
-
 from mem1.agent import protocol
-from mem1.agent.engines.base import Output, Sampling
+from mem1.agent.engines.base import Output, Sampling, certain
+from mem1.agent.text import Codec
 from mem1.config import Imperfections
 from mem1.records import Task
 from mem1.seeding import stream
@@ -27,17 +25,17 @@ class ScriptedEngine:
         self,
         tasks: Sequence[Task],
         kind: protocol.PromptKind,
-        tokenizer: Tokenizer,
+        codec: Codec,
         imperfections: Imperfections,
         seed: int,
     ) -> None:
-        self._tokenizer = tokenizer
-        self._think = tokenizer.token_to_id(protocol.THINK)
+        self._codec = codec
+        [self._think] = codec.encode(protocol.THINK)
         names = sorted({hop.entity for task in tasks for q in task.questions for hop in q.chain})
         self._solvers: dict[tuple[int, ...], Solver] = {}
         for task in tasks:
             text = protocol.prompt_text([q.text for q in task.questions], kind, task.first)
-            prompt = tuple(tokenizer.encode(text, add_special_tokens=False).ids)
+            prompt = tuple(codec.encode(text))
             if prompt in self._solvers:
                 raise ValueError(f"task {task.id}: another task has the same prompt")
             random = stream(seed, "solver", task.id)
@@ -46,7 +44,11 @@ class ScriptedEngine:
     def generate(
         self, contexts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
     ) -> list[Output]:
-        """The next turn of the solver of each context; sampling and seeds do not matter."""
+        """The next turn of each context's solver; only ``sampling.max_new_tokens`` matters.
+
+        Raises:
+            InputError: a turn has more tokens than that.
+        """
         outputs = []
         for context in contexts:
             ids = list(context)
@@ -54,9 +56,6 @@ class ScriptedEngine:
             solver = self._solvers[tuple(ids[:end])]
             info = None
             if end < len(ids):
-                shown = self._tokenizer.decode(ids[end:], skip_special_tokens=False)
-                info = shown.rpartition(protocol.INFO)[2]
-            text = solver.turn(info)
-            out = self._tokenizer.encode(text, add_special_tokens=False).ids
-            outputs.append(Output(out, [0.0] * len(out), text))
+                info = self._codec.decode(ids[end:]).rpartition(protocol.INFO)[2]
+            outputs.append(certain(solver.turn(info), self._codec, sampling))
         return outputs

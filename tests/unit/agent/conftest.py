@@ -13,7 +13,7 @@ from mem1.records import Question, Task
 TEXT = """
 Answer to Only your last notes stay. All Q1: Q2 Q3 Q4 Q5 Q6 Q7 Q8 Doc [HINT YOU HAVE TURNS LEFT] (/)
 Malformed think, then search or answer. No page found unknown Answers of who is what ? ; red blue
-green home Ada Bo Cy Di lives in likes
+green home Ada Bo Cy Di lives in likes open done end none answers
 """
 
 
