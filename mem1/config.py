@@ -276,12 +276,26 @@ class Config(Section):
                     f"runs.{name}.start is {run.start!r}: use base, scratch or one of "
                     f"{sorted(set(self.runs) - {name})}"
                 )
+            if name in self._before(name):
+                raise ValueError(
+                    f"runs.{name} starts from itself in the end: let one of the runs it starts "
+                    f"from start from base or scratch"
+                )
         for name, system in self.systems.items():
             if system.run is not None and system.run not in self.runs:
                 raise ValueError(
                     f"systems.{name}.run is {system.run!r}: use one of {sorted(self.runs)}"
                 )
         return self
+
+    def _before(self, name: str) -> list[str]:
+        """The runs that ``name`` starts from, newest first; ends where one repeats."""
+        found: list[str] = []
+        start = self.runs[name].start
+        while start in self.runs and start not in found:
+            found.append(start)
+            start = self.runs[start].start
+        return found
 
 
 def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:

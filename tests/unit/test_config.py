@@ -64,6 +64,11 @@ def test_removing_a_run_that_a_system_needs_is_refused(tmp_path):
         load_with(tmp_path, "runs: {rl-full: null}\n")
 
 
+def test_runs_that_start_from_each_other_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"runs\.sft-mem1 starts from itself in the end"):
+        load_with(tmp_path, "runs: {sft-mem1: {start: rl-mem1}}\n")
+
+
 def test_overlay_keeps_what_it_does_not_name(tmp_path):
     got = load_with(tmp_path, "rl: {optimizer: {lr: 0.5}}\n")
     assert got.rl.optimizer.lr == 0.5
