@@ -186,18 +186,33 @@ class Sft(Section):
     checkpoint_every: int = Field(ge=1, description="steps between checkpoints")
 
 
+class Critic(Section):
+    """The critic of PPO and how it credits tokens."""
+
+    optimizer: Optimizer
+    gamma: float = Field(gt=0, le=1, description="discount per sampled token; paper's code: 1")
+    lam: float = Field(ge=0, le=1, description="lambda of GAE; paper's code: 1")
+    value_clip: float = Field(gt=0, description="largest change of a value; paper's code: 0.5")
+
+
 class Rl(Section):
     """Reinforcement learning from the agent's own trajectories."""
 
-    estimator: Literal["grpo", "reinforce++"] = Field(
-        description="advantages: grpo within groups of one task, reinforce++ over the batch"
+    estimator: Literal["ppo", "grpo", "reinforce++"] = Field(
+        description="advantages: ppo with a critic, token by token, as in the paper; grpo "
+        "within groups of one task; reinforce++ over the batch"
     )
+    critic: Critic | None = Field(description="ppo only")
     steps: int = Field(ge=1, description="collect-and-update rounds")
     tasks: int = Field(ge=1, description="tasks of one step")
     group: int = Field(ge=1, description="trajectories sampled for each task")
     minibatches: int = Field(ge=1, description="optimizer steps made of one collection")
     clip_ratio: float = Field(gt=0, lt=1, description="PPO clip of the probability ratio")
     kl: float = Field(ge=0, description="weight of the KL penalty to the starting policy")
+    kl_in: Literal["reward", "loss"] = Field(
+        description="where the penalty counts: in the reward of each token, as in the official "
+        "scripts (ppo only), or in the loss"
+    )
     entropy: float = Field(ge=0, description="weight of the entropy bonus")
     temperature: float = Field(gt=0, le=2, description="sampling temperature of collection")
     optimizer: Optimizer
@@ -207,6 +222,13 @@ class Rl(Section):
     def _groups(self) -> "Rl":
         if self.estimator == "grpo" and self.group < 2:
             raise ValueError("grpo compares trajectories of one task: group must be 2 or more")
+        if self.estimator == "ppo" and self.critic is None:
+            raise ValueError("ppo needs the section critic: add it, or use another estimator")
+        if self.estimator != "ppo" and self.kl and self.kl_in == "reward":
+            raise ValueError(
+                f"kl_in: reward penalizes single tokens, and {self.estimator} credits whole "
+                f"trajectories: use kl_in: loss, or ppo"
+            )
         if self.tasks % self.minibatches:
             raise ValueError(f"minibatches ({self.minibatches}) must divide tasks ({self.tasks})")
         return self

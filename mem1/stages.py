@@ -84,6 +84,9 @@ def training_run(config: Config, name: str) -> TrainingRun:
     """
     run = config.runs[name]
     rl = run.stage == "rl"
+    settings = config.rl
+    if settings.estimator != "ppo":  # the critic is not used: its settings must not matter
+        settings = settings.model_copy(update={"critic": None})
     horizons = [config.tasks.train_horizon] if rl else config.sft.horizons
     return TrainingRun(
         name=name,
@@ -96,7 +99,7 @@ def training_run(config: Config, name: str) -> TrainingRun:
         tasks=panel(config.tasks, "train", config.tasks.train_horizon) if rl else None,
         model=config.model if run.start == "scratch" else None,
         sft=None if rl else config.sft,
-        rl=config.rl if rl else None,
+        rl=settings if rl else None,
     )
 
 

@@ -18,6 +18,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
 from mem1.agent.protocol import PromptKind
 from mem1.agent.text import Codec
@@ -26,13 +27,12 @@ from mem1.retrieval import bm25
 from mem1.seeding import array_stream, derive, stream
 from mem1.stages import BaseRun
 from mem1.tasks import atlas
-from mem1.train.batch import PackedBatch, collate
+from mem1.train.batch import PAD, PackedBatch, collate
 from mem1.train.demonstrations import Teacher, mixed_tasks
 from mem1.train.forward import sampled_logprobs
 from mem1.train.session import Trainee, rate, update
 from mem1.train.tree import Tree, pack, views_of
 
-PAD = 0  # any id will do: padding is seen by nothing
 LARGEST_LABEL = 16  # questions are numbered up to this one
 LARGEST_BUDGET = 90  # turns: hints show any number up to this one
 
@@ -169,7 +169,7 @@ def whole_turns(right: torch.Tensor, batch: PackedBatch) -> float:
 class BaseTraining:
     """One optimizer step: rows of both policies, each weighted by its share of the tokens."""
 
-    def __init__(self, run: BaseRun, trainee: Trainee, codec: Codec) -> None:
+    def __init__(self, run: BaseRun, trainee: Trainee[PreTrainedModel], codec: Codec) -> None:
         self._run = run
         self._trainee = trainee
         shares: dict[PromptKind, float] = {

@@ -6,6 +6,7 @@ parent, which is in general not the token that stands before it in the row.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -17,6 +18,24 @@ from mem1.train import attention
 from mem1.train.batch import PackedBatch
 
 CHUNK = 2**25  # logits held at a time: 128 MB in fp32
+
+
+def sampled_states(
+    backbone: PreTrainedModel, batch: PackedBatch, backend: str = "branches"
+) -> Tensor:
+    """[A, D]: the last hidden state from which each sampled token is predicted.
+
+    ``backbone`` is a decoder of transformers without its head, on the device of ``batch``.
+    """
+    attention.attach(backbone)
+    plan = attention.plan(batch.subtree_end, backend)
+    output = backbone(
+        input_ids=batch.ids,
+        position_ids=batch.position_ids,
+        use_cache=False,
+        **attention.model_arguments(plan, batch.ids.device),
+    )
+    return output.last_hidden_state[batch.row, batch.parent_column]
 
 
 @dataclass(frozen=True)
@@ -48,14 +67,8 @@ def sampled_logprobs(
     for name in ("final_logit_softcapping", "logit_scale"):
         if getattr(model.config, name, None) is not None:
             raise InputError(f"Models with {name} are not supported: choose another model.")
-    attention.attach(model)
     head = model.get_output_embeddings()
-    hidden = model.base_model(
-        input_ids=batch.ids,
-        position_ids=batch.position_ids,
-        use_cache=False,
-        **attention.model_arguments(attention.plan(batch.subtree_end, backend), batch.ids.device),
-    ).last_hidden_state[batch.row, batch.parent_column]
+    hidden = sampled_states(cast(PreTrainedModel, model.base_model), batch, backend)
 
     def score(states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         logits = head(states)

@@ -63,7 +63,7 @@ class Job:
                 )
         return cls(command, arguments, [start, *inputs], run, model, codec, start)
 
-    def trainee(self, optimizer: config.Optimizer) -> session.Trainee:
+    def trainee(self, optimizer: config.Optimizer) -> session.Trainee[PreTrainedModel]:
         """The model with its optimizer."""
         return session.Trainee(self.model.train(), [session.adamw(self.model, optimizer)])
 
@@ -71,7 +71,7 @@ class Job:
         self,
         steps: int,
         step: Callable[[int], dict[str, float]],
-        trainee: session.Trainee,
+        trainee: session.Resumable,
         every: int,
     ) -> None:
         """Run all steps and write the outputs, the manifest last."""

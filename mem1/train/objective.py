@@ -4,15 +4,15 @@ Shape letters: T trajectories, A sampled tokens of a batch (or of a part of it).
 tokens are ever here; the prompt and what the environment returned are in no loss.
 
 An *estimator* turns rewards [T] and groups [T] into advantages [T]; each sampled token gets
-that of its trajectory (``advantages[batch.trajectory]``). One that credits single tokens
-gives [A] directly; ``policy_loss`` cannot tell.
+that of its trajectory. PPO credits single tokens instead (``train.credit``); ``policy_loss``
+cannot tell.
 
 Aggregation: every loss is a sum over sampled tokens divided by ``count``, the number of
 sampled tokens of the whole optimizer step. Parts of a step, each with the same ``count``,
 therefore add up to the undivided loss, in values and gradients, however the step is split.
 
-Departures from the paper: it trains with PPO and a critic; ``grpo`` and ``reinforce++`` need
-no critic. The KL penalty is a term of the loss, not of the reward. GRPO as published divides
+Departures from the paper: beside its PPO there are ``grpo`` and ``reinforce++``, which need no
+critic, and the KL penalty can be a term of the loss. GRPO as published divides
 each trajectory's loss by its own length, which favours long wrong answers; here all tokens
 count the same.
 """
@@ -177,3 +177,32 @@ def rl_loss(
             mean_ratio=r.sum() / size,
             approx_kl=(r - 1 - r.log()).sum() / size,
         )
+
+
+@dataclass(frozen=True)
+class ValueTerms:
+    """The loss of the critic in one part of an optimizer step, divided by ``count``."""
+
+    loss: Tensor
+    clip_fraction: Tensor  # share of tokens whose gradient the clip removed
+
+    def values(self) -> dict[str, float]:
+        """All terms by name, as plain numbers."""
+        return {name: float(term.detach()) for name, term in vars(self).items()}
+
+
+def value_loss(
+    values: Tensor, old_values: Tensor, returns: Tensor, clip: float, count: float | None = None
+) -> ValueTerms:
+    """Half the squared error of the values [A] against the returns [A], clipped.
+
+    Of the error of the value and that of the value kept within ``clip`` of the one it had when
+    the trajectory was credited, the larger counts, as in the official scripts (clip 0.5).
+    """
+    size = len(values) if count is None else count
+    kept = values.clamp(old_values - clip, old_values + clip)
+    error, kept_error = (values - returns).square(), (kept - returns).square()
+    loss = 0.5 * torch.maximum(error, kept_error).sum() / size
+    with torch.no_grad():
+        removed = ((kept != values) & (kept_error > error)).sum() / size
+    return ValueTerms(loss=loss, clip_fraction=removed)

@@ -1,88 +1,33 @@
 """Reinforcement learning: collect with the current weights, score, credit, update.
 
-Rewards are those of the paper for questions (exact matches summed over the objectives, no
-format reward), from the scorer that evaluation uses. Sampling is at the temperature of the
-loss, without top-p or top-k, so the recorded log-probabilities are those of the policy that
-is trained; their distance from the trainer's is logged at every step.
+One step is one collection and one pass over it, in ``minibatches`` optimizer steps. The
+distance between the log-probabilities that the engine recorded and those of the trainer is
+logged at every step.
 
-Departure from the paper: advantages of groups (``grpo``) or of the batch (``reinforce++``)
-instead of a critic.
+Estimators: ``ppo`` is the paper's, with a critic that credits single tokens across turns
+(``train.credit``, ``train.critic``). ``grpo`` and ``reinforce++`` share all of it but the
+advantage.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from mem1.agent import context
-from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.hf import HFEngine
-from mem1.agent.protocol import PromptKind
-from mem1.agent.rollout import rollout, scored
-from mem1.agent.text import Codec
-from mem1.config import Agent, Rl
-from mem1.envs.base import Environment
-from mem1.records import Task, Trajectory
-from mem1.seeding import derive, stream
-from mem1.train.batch import PackedBatch, collate
+from mem1.config import Rl
+from mem1.records import Task
+from mem1.train.batch import PackedBatch
+from mem1.train.collect import BATCH, Arena, collect, rewards, statistics
+from mem1.train.credit import token_rewards
+from mem1.train.critic import Critic
+from mem1.train.experience import Experience
 from mem1.train.forward import sampled_logprobs
-from mem1.train.objective import ESTIMATORS, LossTerms, rl_loss
-from mem1.train.session import Trainee, rate, update
-from mem1.train.tree import Tree, pack, split_rows, views_of
-
-ROW_TOKENS = 16_384  # of one forward pass: bounds memory, does not change the loss
-PAD = 0  # any id will do: padding is seen by nothing
-BATCH = 128  # trajectories that are decoded together
-
-
-def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]:
-    """The ``count`` tasks of ``step``: the panel shuffled anew for each pass over it."""
-    chosen = []
-    for place in range(step * count, (step + 1) * count):
-        epoch, index = divmod(place, len(tasks))
-        shuffled = stream(seed, "epoch", epoch).sample(range(len(tasks)), len(tasks))
-        chosen.append(tasks[shuffled[index]])
-    return chosen
-
-
-def rewards(trajectories: Sequence[Trajectory]) -> Tensor:
-    """[T] exact matches of each scored trajectory."""
-    values = [one.score.em for one in trajectories if one.score is not None]
-    return torch.tensor(values, dtype=torch.float32)
-
-
-def statistics(trajectories: Sequence[Trajectory]) -> dict[str, float]:
-    """What the trajectories of a step look like, as means."""
-    turns = [turn for one in trajectories for turn in one.turns]
-    scores = [one.score for one in trajectories if one.score is not None]
-    count = len(trajectories)
-    return {
-        "reward": sum(score.em for score in scores) / count,
-        "em": sum(score.em for score in scores) / count,
-        "answered": sum(one.end == "answered" for one in trajectories) / count,
-        "wrong_count": sum(score.zero == "count" for score in scores) / count,
-        "valid_actions": sum(turn.action != "malformed" for turn in turns) / len(turns),
-        "valid_searches": sum(turn.action == "search" for turn in turns) / count,
-        "turns": len(turns) / count,
-        "output_tokens": sum(len(turn.output) for turn in turns) / count,
-        "peak_tokens": sum(
-            max(len(turn.context) + len(turn.output) for turn in one.turns) for one in trajectories
-        )
-        / count,
-    }
-
-
-@dataclass(frozen=True)
-class Arena:
-    """Where the agent acts during collection."""
-
-    environment: Environment
-    codec: Codec
-    agent: Agent
-    policy: PromptKind  # context policy and wording of the prompt
+from mem1.train.objective import ESTIMATORS, rl_loss
+from mem1.train.ppo import CriticStep
+from mem1.train.session import Trainee, accumulate, rate, update
 
 
 class RlTraining:
@@ -92,65 +37,42 @@ class RlTraining:
         self,
         settings: Rl,
         seed: int,
-        trainee: Trainee,
+        policy: Trainee[PreTrainedModel],
+        critic: Trainee[Critic] | None,
         reference: PreTrainedModel | None,
         tasks: Sequence[Task],
         arena: Arena,
     ) -> None:
-        """``reference`` is the starting policy, needed when ``settings.kl`` is not 0."""
+        """``critic`` goes with ``ppo``; ``reference``, the starting policy, with a KL weight."""
         self._settings = settings
         self._seed = seed
-        self._trainee = trainee
+        self._policy = policy
+        self._critic = critic
         self._reference = reference
         self._tasks = tasks
         self._arena = arena
-        self._engine = HFEngine(trainee.model, arena.codec, max_rows=BATCH)
-
-    def collect(self, number: int) -> list[Trajectory]:
-        """The scored trajectories of step ``number``: ``group`` for each task, in order."""
-        settings, arena = self._settings, self._arena
-        tasks = order(self._tasks, settings.tasks, number, self._seed)
-        trajectories = rollout(
-            tasks,
-            self._engine,
-            context.policy(arena.policy, arena.agent),
-            arena.environment,
-            arena.codec,
-            arena.agent,
-            Sampling(settings.temperature, arena.agent.max_new_tokens),
-            prompt=arena.policy,
-            system="rl",
-            seed=derive(self._seed, "collect", number),
-            samples=range(settings.group),
-            batch=BATCH,
-            progress=False,
-        )
-        owners = [task for task in tasks for _ in range(settings.group)]
-        return [scored(one, task) for one, task in zip(trajectories, owners, strict=True)]
+        self._engine = HFEngine(policy.model, arena.codec, max_rows=BATCH)
 
     def step(self, number: int) -> dict[str, float]:
         """Collect and update once; returns what is logged."""
+        trajectories = collect(
+            self._arena, self._engine, self._tasks, self._settings, self._seed, number
+        )
+        experience = Experience.of(trajectories, rewards(trajectories), self._settings)
+        reference = self._reference_logprobs(experience)
+        critic = self._critic_step(experience, reference)
+        advantages = self._advantages(experience) if critic is None else critic.advantages
         settings = self._settings
-        trajectories = self.collect(number)
-        group = torch.arange(len(trajectories)) // settings.group
-        advantages = ESTIMATORS[settings.estimator](rewards(trajectories), group)
-        views = [list(views_of(one, index)) for index, one in enumerate(trajectories)]
-        trees = [
-            pack(view for one in views[start : start + settings.group] for view in one)
-            for start in range(0, len(views), settings.group)
-        ]
-        recorded = [[turn.logprobs for turn in one.turns] for one in trajectories]
-        values = statistics(trajectories)
-        values["packed_tokens"] = float(sum(map(len, trees)))
         factor = rate(number, settings.steps, settings.optimizer)
+        values = {**statistics(trajectories), "packed_tokens": float(experience.tokens)}
         terms: list[dict[str, float]] = []
-        size = settings.tasks // settings.minibatches
-        for start in range(0, settings.tasks, size):
-            part = trees[start : start + size]
-            total, gap = self._accumulate(part, recorded, advantages)
-            total["gradient_norm"] = update(self._trainee, settings.optimizer.clip, factor)
-            terms.append(total)
-            if start == 0:  # later parts are compared with weights that have moved
+        for place, batches in enumerate(experience.minibatches):
+            term, gap = self._update_policy(batches, experience, advantages, reference, factor)
+            if critic is not None:
+                speed = rate(number, settings.steps, critic.settings.optimizer)
+                term |= critic.update(batches, speed)
+            terms.append(term)
+            if place == 0:  # later parts are compared with weights that have moved
                 values["logprob_gap_max"] = float(gap.max())
                 values["logprob_gap_mean"] = float(gap.mean())
         for name in terms[0]:
@@ -158,45 +80,69 @@ class RlTraining:
         values["rate"] = factor * settings.optimizer.lr
         return values
 
-    def _accumulate(
-        self, trees: list[Tree], recorded: list[list[list[float]]], advantages: Tensor
-    ) -> tuple[dict[str, float], Tensor]:
-        """Gradients of one minibatch; its loss terms, and |trainer - engine| log-probs [A]."""
+    def _reference_logprobs(self, experience: Experience) -> Tensor | None:
+        """[N], or None where no reference is needed."""
+        model = self._reference
+        if model is None:
+            return None
+        temperature = self._settings.temperature
+        return experience.gather(
+            lambda batch: (
+                sampled_logprobs(model, batch, temperature, entropy_gradient=False).logprobs
+            )
+        )
+
+    def _critic_step(self, experience: Experience, reference: Tensor | None) -> CriticStep | None:
+        """Credit by the critic, if there is one."""
         settings = self._settings
-        count = sum(len(tree.sampled) for tree in trees)
+        if self._critic is None or settings.critic is None:
+            return None
+        penalized = reference is not None and settings.kl_in == "reward"
+        logratio = experience.old - reference if penalized and reference is not None else None
+        rewards = token_rewards(experience.rewards, experience.order, logratio, settings.kl)
+        return CriticStep.begin(settings.critic, self._critic, experience, rewards)
+
+    def _advantages(self, experience: Experience) -> Tensor:
+        """[N]: credit of whole trajectories."""
+        estimator = ESTIMATORS[self._settings.estimator]
+        advantages = estimator(experience.rewards, experience.group)
+        return advantages[experience.order.trajectory]
+
+    def _update_policy(
+        self,
+        batches: list[PackedBatch],
+        experience: Experience,
+        advantages: Tensor,
+        reference: Tensor | None,
+        factor: float,
+    ) -> tuple[dict[str, float], Tensor]:
+        """One optimizer step; its loss terms, and |trainer - engine| log-probs [A]."""
+        settings = self._settings
+        count = sum(len(batch.row) for batch in batches)
         total: dict[str, float] = {}
         gaps = []
-        for batch in self._rows(trees):
+        for batch in batches:
             result = sampled_logprobs(
-                self._trainee.model,
+                self._policy.model,
                 batch,
                 settings.temperature,
                 entropy_gradient=settings.entropy > 0,
             )
-            old = batch.pick(recorded)
-            terms: LossTerms = rl_loss(
+            places = experience.order.places(batch)
+            old = experience.old[places]
+            terms = rl_loss(
                 result.logprobs,
                 result.entropy,
                 old,
-                advantages[batch.trajectory],
+                advantages[places],
                 clip_ratio=settings.clip_ratio,
-                ref_logprobs=self._reference_logprobs(batch),
-                kl_weight=settings.kl,
+                ref_logprobs=None if reference is None else reference[places],
+                kl_weight=settings.kl if settings.kl_in == "loss" else 0.0,
                 entropy_weight=settings.entropy,
                 count=count,
             )
             terms.loss.backward()
             gaps.append((result.logprobs.detach() - old).abs())
-            for name, value in terms.values().items():
-                total[name] = total.get(name, 0.0) + value
+            accumulate(total, terms.values())
+        total["gradient_norm"] = update(self._policy, settings.optimizer.clip, factor)
         return total, torch.cat(gaps)
-
-    def _rows(self, trees: list[Tree]) -> Iterator[PackedBatch]:
-        for row in split_rows(trees, ROW_TOKENS):
-            yield collate([row], PAD)
-
-    def _reference_logprobs(self, batch: PackedBatch) -> Tensor | None:
-        if self._reference is None:
-            return None
-        with torch.no_grad():
-            return sampled_logprobs(self._reference, batch, self._settings.temperature).logprobs

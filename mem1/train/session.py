@@ -8,11 +8,11 @@ same bytes as one that was not.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch.optim import Optimizer
 from tqdm import tqdm
-from transformers import PreTrainedModel
 
 from mem1 import config
 from mem1.records import StepMetrics, write_jsonl
@@ -21,12 +21,26 @@ from mem1.train.checkpoint import Checkpoints
 
 METRICS = "metrics.jsonl"
 
+M = TypeVar("M", bound=torch.nn.Module)
+
+
+class Resumable(Protocol):
+    """What changes from step to step, and can be put back."""
+
+    def state(self) -> dict:
+        """Everything to continue from."""
+        ...
+
+    def restore(self, state: dict) -> None:
+        """Continue from what ``state`` returned."""
+        ...
+
 
 @dataclass
-class Trainee:
-    """What changes from step to step."""
+class Trainee(Generic[M]):
+    """A model and its optimizers."""
 
-    model: PreTrainedModel
+    model: M
     optimizers: Sequence[Optimizer]
 
     def state(self) -> dict:
@@ -43,6 +57,22 @@ class Trainee:
             optimizer.load_state_dict(saved)
 
 
+@dataclass
+class Together:
+    """Several trainees that are trained in the same steps, by name."""
+
+    parts: dict[str, Trainee]
+
+    def state(self) -> dict:
+        """Everything to continue from."""
+        return {name: part.state() for name, part in self.parts.items()}
+
+    def restore(self, state: dict) -> None:
+        """Continue from what ``state`` returned."""
+        for name, part in self.parts.items():
+            part.restore(state[name])
+
+
 def rate(step: int, steps: int, settings: config.Optimizer) -> float:
     """Factor on the peak learning rate at ``step`` (from 0): linear warm-up, then cosine."""
     warm = min(1.0, (step + 1) / (settings.warmup + 1))
@@ -51,7 +81,7 @@ def rate(step: int, steps: int, settings: config.Optimizer) -> float:
     return warm * (settings.final_lr + (1 - settings.final_lr) * cosine)
 
 
-def adamw(model: PreTrainedModel, settings: config.Optimizer) -> Optimizer:
+def adamw(model: torch.nn.Module, settings: config.Optimizer) -> Optimizer:
     """AdamW over all parameters, with the betas of the field's language models."""
     return torch.optim.AdamW(
         model.parameters(), lr=settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay
@@ -76,11 +106,17 @@ def update(trainee: Trainee, clip: float, factor: float) -> float:
     return float(norm)
 
 
+def accumulate(total: dict[str, float], terms: dict[str, float]) -> None:
+    """Add ``terms``, of one part of a step, to ``total``."""
+    for name, value in terms.items():
+        total[name] = total.get(name, 0.0) + value
+
+
 def train(
     name: str,
     steps: int,
     step: Callable[[int], dict[str, float]],
-    trainee: Trainee,
+    trainee: Resumable,
     checkpoints: Checkpoints,
     every: int,
     live: Callable[[int], Live],

@@ -6,18 +6,18 @@ imperfect on purpose (configuration); the paper's come from GPT-4o (appendix, Ta
 
 from collections.abc import Sequence
 
+from transformers import PreTrainedModel
+
 from mem1.config import Sft
 from mem1.records import Question
 from mem1.seeding import derive, stream
-from mem1.train.batch import collate
+from mem1.train.batch import PAD, ROW_TOKENS, collate
 from mem1.train.demonstrations import Teacher, mixed_tasks
 from mem1.train.forward import sampled_logprobs
 from mem1.train.objective import sft_loss
 from mem1.train.session import Trainee, rate, update
 from mem1.train.tree import pack, split_rows, views_of
 
-ROW_TOKENS = 16_384  # of one forward pass: bounds memory, does not change the loss
-PAD = 0  # any id will do: padding is seen by nothing
 LARGEST_OFFSET = 1024  # position ids start at random up to this one, as in the base model
 
 
@@ -28,7 +28,7 @@ class SftTraining:
         self,
         settings: Sft,
         seed: int,
-        trainee: Trainee,
+        trainee: Trainee[PreTrainedModel],
         questions: Sequence[Question],
         turns: dict[int, int],
         teacher: Teacher,

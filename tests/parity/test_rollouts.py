@@ -18,9 +18,12 @@ from mem1.records import Trajectory
 from mem1.retrieval import bm25
 from mem1.tasks import atlas, tokenizer
 from mem1.train.batch import collate
+from mem1.train.credit import TrajectoryOrder, gae, token_rewards
+from mem1.train.critic import Critic
 from mem1.train.demonstrations import mixed_tasks
 from mem1.train.forward import sampled_logprobs
 from mem1.train.model import new_model
+from mem1.train.objective import value_loss
 from mem1.train.tree import pack, views_of
 
 AGENT = Agent(max_context=2048, max_new_tokens=20, max_info=160, truncate_budget=150)
@@ -107,6 +110,37 @@ def test_gradients_are_those_of_single_views(
 
     for ours, theirs in zip(tree, gradients(torch.cat(alone)), strict=True):
         torch.testing.assert_close(ours, theirs, atol=2e-4 * float(theirs.abs().max()), rtol=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["branches", "dense"])
+def test_critic_values_and_gradients_are_those_of_single_views(
+    group: list[Trajectory], model: PreTrainedModel, backend: str
+) -> None:
+    critic = Critic(model)
+    torch.nn.init.normal_(critic.head.weight, generator=torch.Generator().manual_seed(0))
+    order = TrajectoryOrder([[len(turn.output) for turn in one.turns] for one in group])
+    rewards = token_rewards(torch.arange(3.0), order)
+
+    def learn(values: torch.Tensor) -> list[torch.Tensor]:
+        critic.zero_grad()
+        _, returns = gae(rewards, values.detach(), order, 0.99, 0.9)
+        value_loss(values, values.detach() - 0.1, returns, 0.5).loss.backward()
+        return [p.grad.clone() for p in critic.parameters() if p.grad is not None]
+
+    batch = packed(group)
+    ours = critic(batch, backend)
+    alone = torch.cat(
+        [
+            critic(collate([pack([view])], 0))
+            for i, one in enumerate(group)
+            for view in views_of(one, i)
+        ]
+    )
+
+    assert order.places(batch).tolist() == list(range(len(order)))
+    torch.testing.assert_close(ours, alone, atol=1e-4, rtol=1e-4)
+    for one, other in zip(learn(ours), learn(alone), strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4 * float(other.abs().max()), rtol=1e-4)
 
 
 def test_each_sampled_token_is_there_once(group: list[Trajectory]) -> None:

@@ -149,3 +149,18 @@ def test_weights_without_what_they_weigh_are_refused() -> None:
         o.rl_loss(x, x, x, x, clip_ratio=0.2, kl_weight=0.1)
     with pytest.raises(ValueError, match="entropy"):
         o.rl_loss(x, x.detach(), x, x, clip_ratio=0.2, entropy_weight=0.1)
+
+
+def test_value_loss_in_its_cases() -> None:
+    values, old = tensor([0.2, 0.9, 0.9]), torch.zeros(3)
+    returns = tensor([1.0, 1.0, 0.0])
+    # within the clip: 0.8^2; past it towards the return: that of 0.5, 0.5^2; away: 0.9^2
+    terms = o.value_loss(values, old, returns, clip=0.5)
+    assert float(terms.loss) == pytest.approx(0.5 * (0.64 + 0.25 + 0.81) / 3)
+    assert float(terms.clip_fraction) == pytest.approx(1 / 3)
+
+
+def test_clipped_values_have_no_gradient() -> None:
+    values = tensor([0.2, 0.9], requires_grad=True)
+    o.value_loss(values, torch.zeros(2), torch.ones(2), 0.5, count=4).loss.backward()
+    close(values.grad, tensor([-0.2, 0.0]))

@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from mem1.agent.text import Codec
-from mem1.config import Agent, Optimizer, Rl, Sft
+from mem1.config import Agent, Critic, Optimizer, Rl, Sft
 from mem1.envs.search import SearchEnvironment
 from mem1.retrieval.bm25 import BM25Retriever
 from mem1.tasks.atlas import World
 from mem1.tasks.atlas_solver import PERFECT
 from mem1.tracking import Live
-from mem1.train import rl, session
+from mem1.train import collect, rl, session
 from mem1.train.checkpoint import Checkpoints
+from mem1.train.critic import Critic as CriticModel
 from mem1.train.demonstrations import mixed_tasks
 from mem1.train.model import new_model
 from mem1.train.sft import SftTraining
@@ -28,11 +29,19 @@ SFT = Sft(
 )  # fmt: skip
 RL = Rl(
     estimator="grpo", steps=3, tasks=2, group=3, minibatches=2, clip_ratio=0.2, kl=0.01,
-    entropy=0.001, temperature=1.0, optimizer=OPTIMIZER, checkpoint_every=1,
+    kl_in="loss", critic=None, entropy=0.001, temperature=1.0, optimizer=OPTIMIZER,
+    checkpoint_every=1,
 )  # fmt: skip
+PPO = RL.model_copy(
+    update={
+        "estimator": "ppo",
+        "kl_in": "reward",
+        "critic": Critic(optimizer=OPTIMIZER, gamma=1.0, lam=0.95, value_clip=0.5),
+    }
+)
 SHORT = AGENT.model_copy(update={"max_new_tokens": 12})
 
-Make = Callable[..., tuple[session.Trainee, Callable[[int], dict[str, float]]]]
+Make = Callable[..., tuple[session.Resumable, Callable[[int], dict[str, float]]]]
 
 
 @pytest.fixture
@@ -53,12 +62,24 @@ def reinforce(world: World, words: Codec, retriever: BM25Retriever) -> Make:
     def make(settings: Rl = RL, agent: Agent = SHORT):
         model = new_model(MODEL, words.size, 0)
         reference = new_model(MODEL, words.size, 0).eval()
-        trainee = session.Trainee(model, [session.adamw(model, settings.optimizer)])
-        arena = rl.Arena(environment, words, agent, "mem1")
-        training = rl.RlTraining(settings, 0, trainee, reference, tasks, arena)
-        return trainee, training.step
+        parts = {"policy": session.Trainee(model, [session.adamw(model, settings.optimizer)])}
+        if settings.critic is not None:
+            critic = CriticModel(model)
+            parts["critic"] = session.Trainee(
+                critic, [session.adamw(critic, settings.critic.optimizer)]
+            )
+        arena = collect.Arena(environment, words, agent, "mem1")
+        training = rl.RlTraining(
+            settings, 0, parts["policy"], parts.get("critic"), reference, tasks, arena
+        )
+        return session.Together(parts), training.step
 
     return make
+
+
+@pytest.fixture
+def ppo(reinforce: Make) -> Make:
+    return lambda: reinforce(PPO)
 
 
 def run(make: Make, steps: int, folder: Path, stop: int | None = None) -> dict[str, torch.Tensor]:
@@ -72,10 +93,21 @@ def run(make: Make, steps: int, folder: Path, stop: int | None = None) -> dict[s
     session.train(
         "test", steps, interrupted, trainee, Checkpoints(folder, {"is": "x"}), 1, lambda _: Live()
     )
-    return trainee.model.state_dict()
+    return flat(trainee.state())
 
 
-@pytest.mark.parametrize("kind", ["sft", "reinforce"])
+def flat(state: dict, prefix: str = "") -> dict[str, torch.Tensor]:
+    """The tensors in nested ``state``."""
+    found: dict[str, torch.Tensor] = {}
+    for name, value in state.items() if isinstance(state, dict) else enumerate(state):
+        if isinstance(value, torch.Tensor):
+            found[f"{prefix}/{name}"] = value
+        elif isinstance(value, dict | list):
+            found |= flat(value, f"{prefix}/{name}")
+    return found
+
+
+@pytest.mark.parametrize("kind", ["sft", "reinforce", "ppo"])
 @pytest.mark.parametrize("stop", [1, 2])
 def test_interrupted_run_ends_with_the_same_bytes(
     kind: str,
@@ -93,6 +125,7 @@ def test_interrupted_run_ends_with_the_same_bytes(
 
     resumed = run(make, steps, tmp_path / "cut")
 
+    assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     metrics = (tmp_path / "cut" / session.METRICS).read_text()
     assert metrics == (tmp_path / "whole" / session.METRICS).read_text()
@@ -105,41 +138,50 @@ def test_supervised_loss_falls(sft: Make) -> None:
     assert losses[-1] < losses[0] - 0.1
 
 
+@pytest.mark.parametrize("settings", [RL, PPO], ids=["grpo", "ppo"])
 def test_engine_and_trainer_agree_on_logprobs(
-    reinforce: Make, monkeypatch: pytest.MonkeyPatch
+    settings: Rl, reinforce: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rl, "rewards", lambda played: torch.arange(len(played)).float() % 3)
-    _, step = reinforce()
+    _, step = reinforce(settings)
     for number in range(2):
         values = step(number)
         assert values["logprob_gap_max"] < 1e-4
         assert values["mean_ratio"] == pytest.approx(1, abs=0.2)
 
 
-def test_rewarded_outputs_get_likelier(reinforce: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("estimator", ["grpo", "reinforce++", "ppo"])
+def test_rewarded_outputs_get_likelier(
+    estimator: str, reinforce: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The scorer gives an untrained model 0, so another reward: the share of even ids.
     def even(played):
         ids = [[i for turn in one.turns for i in turn.output] for one in played]
         return torch.tensor([sum(i % 2 == 0 for i in one) / len(one) for one in ids])
 
-    monkeypatch.setattr(rl, "rewards", even)
+    seen: list[float] = []
+
+    def watched(played):
+        seen.append(float(even(played).mean()))
+        return even(played)
+
+    monkeypatch.setattr(rl, "rewards", watched)
     steeper = OPTIMIZER.model_copy(update={"lr": 1e-2, "final_lr": 1.0})
     longer = {"tasks": 4, "group": 16, "minibatches": 1, "kl": 0.0, "entropy": 0.0}
-    settings = RL.model_copy(update={**longer, "optimizer": steeper})
+    base = PPO if estimator == "ppo" else RL
+    settings = base.model_copy(update={**longer, "estimator": estimator, "optimizer": steeper})
     short = SHORT.model_copy(update={"max_new_tokens": 8})
     _, step = reinforce(settings, short)
-    training = step.__self__  # type: ignore[attr-defined]
-    before = even(training.collect(100)).mean()
     for number in range(30):
         step(number)
 
-    assert even(training.collect(100)).mean() > before + 0.15
+    assert sum(seen[-3:]) / 3 > sum(seen[:3]) / 3 + 0.15
 
 
 def test_tasks_are_passed_over_in_whole_epochs(world: World) -> None:
     tasks = mixed_tasks(world.questions, [1], TURNS, Random(1), count=6)
 
-    seen = [task.id for step in range(3) for task in rl.order(tasks, 4, step, seed=0)]
+    seen = [task.id for step in range(3) for task in collect.order(tasks, 4, step, seed=0)]
 
     assert sorted(seen[:6]) == sorted(seen[6:]) == sorted(task.id for task in tasks)
     assert seen[:6] != seen[6:]

@@ -1,0 +1,102 @@
+"""Collection: which tasks a step plays, where, and what the trajectories looked like.
+
+Rewards are those of the paper for questions (exact matches summed over the objectives, no
+format reward), from the scorer that evaluation uses. Sampling is at the temperature of the
+loss, without top-p or top-k, so the recorded log-probabilities are those of the policy that
+is trained.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mem1.agent import context
+from mem1.agent.engines.base import Engine, Sampling
+from mem1.agent.protocol import PromptKind
+from mem1.agent.rollout import rollout, scored
+from mem1.agent.text import Codec
+from mem1.config import Agent, Rl
+from mem1.envs.base import Environment
+from mem1.records import Task, Trajectory
+from mem1.seeding import derive, stream
+
+BATCH = 128  # trajectories that are decoded together
+
+
+def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]:
+    """The ``count`` tasks of ``step``: the panel shuffled anew for each pass over it."""
+    chosen = []
+    for place in range(step * count, (step + 1) * count):
+        epoch, index = divmod(place, len(tasks))
+        shuffled = stream(seed, "epoch", epoch).sample(range(len(tasks)), len(tasks))
+        chosen.append(tasks[shuffled[index]])
+    return chosen
+
+
+def rewards(trajectories: Sequence[Trajectory]) -> Tensor:
+    """[T] exact matches of each scored trajectory."""
+    values = [one.score.em for one in trajectories if one.score is not None]
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def statistics(trajectories: Sequence[Trajectory]) -> dict[str, float]:
+    """What the trajectories of a step look like, as means."""
+    turns = [turn for one in trajectories for turn in one.turns]
+    scores = [one.score for one in trajectories if one.score is not None]
+    count = len(trajectories)
+    return {
+        "reward": sum(score.em for score in scores) / count,
+        "em": sum(score.em for score in scores) / count,
+        "answered": sum(one.end == "answered" for one in trajectories) / count,
+        "wrong_count": sum(score.zero == "count" for score in scores) / count,
+        "valid_actions": sum(turn.action != "malformed" for turn in turns) / len(turns),
+        "valid_searches": sum(turn.action == "search" for turn in turns) / count,
+        "turns": len(turns) / count,
+        "output_tokens": sum(len(turn.output) for turn in turns) / count,
+        "peak_tokens": sum(
+            max(len(turn.context) + len(turn.output) for turn in one.turns) for one in trajectories
+        )
+        / count,
+    }
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Where the agent acts during collection."""
+
+    environment: Environment
+    codec: Codec
+    agent: Agent
+    policy: PromptKind  # context policy and wording of the prompt
+
+    def play(
+        self, engine: Engine, tasks: Sequence[Task], settings: Rl, seed: int
+    ) -> list[Trajectory]:
+        """The scored trajectories of ``tasks``: ``settings.group`` for each, in order."""
+        trajectories = rollout(
+            tasks,
+            engine,
+            context.policy(self.policy, self.agent),
+            self.environment,
+            self.codec,
+            self.agent,
+            Sampling(settings.temperature, self.agent.max_new_tokens),
+            prompt=self.policy,
+            system="rl",
+            seed=seed,
+            samples=range(settings.group),
+            batch=BATCH,
+            progress=False,
+        )
+        owners = [task for task in tasks for _ in range(settings.group)]
+        return [scored(one, task) for one, task in zip(trajectories, owners, strict=True)]
+
+
+def collect(
+    arena: Arena, engine: Engine, tasks: Sequence[Task], settings: Rl, seed: int, number: int
+) -> list[Trajectory]:
+    """The trajectories of step ``number`` of a training with ``seed``."""
+    chosen = order(tasks, settings.tasks, number, seed)
+    return arena.play(engine, chosen, settings, derive(seed, "collect", number))

@@ -1,0 +1,34 @@
+"""The critic of PPO: what reward is still to come in the state before each sampled token.
+
+A backbone of its own, starting as a copy of the policy's, with a linear head that starts at
+zero; the same trees and the same mask as the policy. Like the policy's logits, the value of a
+token is read at its parent. Departure from the paper's code, whose head starts at random: at
+zero, the first advantages are the rewards.
+"""
+
+import copy
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from mem1.train.batch import PackedBatch
+from mem1.train.forward import sampled_states
+
+
+class Critic(nn.Module):
+    """Values of the sampled tokens of a batch."""
+
+    def __init__(self, policy: PreTrainedModel) -> None:
+        super().__init__()
+        self.backbone = copy.deepcopy(cast(PreTrainedModel, policy.base_model))
+        width = policy.config.get_text_config().hidden_size
+        self.head = nn.Linear(width, 1)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, batch: PackedBatch, backend: str = "branches") -> Tensor:
+        """[A] values, float32, in the order of the sampled tokens of ``batch``."""
+        states = sampled_states(self.backbone, batch, backend)
+        return self.head(states).squeeze(-1).to(torch.float32)
