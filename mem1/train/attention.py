@@ -6,6 +6,7 @@ the same values and gradients:
 - ``dense``: SDPA with the rule as a boolean [B, 1, S, S]; the reference, for short rows.
 - ``branches``: on a CPU, work that grows with the sum of the path lengths and memory that
   grows with S (see ``branches``).
+- ``flex``: on a GPU, the rule fused into a block-sparse kernel (see ``flex``).
 - ``causal``: every row is one chain; plain causal SDPA. ``plan`` takes it by itself.
 
 A further kernel is one more entry in ``BACKENDS``.
@@ -23,7 +24,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from mem1.errors import InputError
-from mem1.train import branches
+from mem1.train import branches, flex
 
 NAME = "mem1_tree"  # of the attention implementation, as transformers knows it
 _UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")
@@ -35,10 +36,12 @@ class Backend:
 
     ``prepare`` turns ``subtree_end`` [B, S] into what all layers of a forward pass reuse;
     ``attend`` maps q, k, v [B, H, S, D], that state and the scale to an output [B, H, S, D].
+    A ``grouped`` one takes k and v of fewer heads than q; for others they are repeated.
     """
 
     prepare: Callable[[Tensor], Any]
     attend: Callable[[Tensor, Tensor, Tensor, Any, float | None], Tensor]
+    grouped: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ class AttentionPlan:
             # The CPU kernels are two to four times faster in fp32 than in half precision.
             with torch.autocast("cpu", enabled=False):
                 return self(q.float(), k.float(), v.float(), scale).to(q.dtype)
-        groups = q.shape[1] // k.shape[1]
-        if groups > 1:
+        backend, groups = BACKENDS[self.backend], q.shape[1] // k.shape[1]
+        if groups > 1 and not backend.grouped:
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-        return BACKENDS[self.backend].attend(q, k, v, self.state, scale)
+        return backend.attend(q, k, v, self.state, scale)
 
 
 def plan(subtree_end: Tensor, backend: str = "branches") -> AttentionPlan:
@@ -78,7 +81,7 @@ def plan(subtree_end: Tensor, backend: str = "branches") -> AttentionPlan:
     if backend == "branches" and subtree_end.device.type != "cpu":
         raise InputError(
             f"The attention backend 'branches' runs on the CPU only, not on "
-            f"{subtree_end.device.type}: use 'dense'."
+            f"{subtree_end.device.type}: use 'flex'."
         )
     return AttentionPlan(backend, BACKENDS[backend].prepare(subtree_end))
 
@@ -117,6 +120,7 @@ def _causal(q: Tensor, k: Tensor, v: Tensor, _: None, scale: float | None) -> Te
 BACKENDS: dict[str, Backend] = {
     "dense": Backend(dense_mask, _dense),
     "branches": Backend(branches.segments, branches.attend),
+    "flex": Backend(flex.block_mask, flex.attend, grouped=True),
     "causal": Backend(lambda subtree_end: None, _causal),
 }
 
