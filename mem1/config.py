@@ -215,6 +215,10 @@ class Rl(Section):
     )
     entropy: float = Field(ge=0, description="weight of the entropy bonus")
     temperature: float = Field(gt=0, le=2, description="sampling temperature of collection")
+    least_valid: Share = Field(
+        description="share of valid actions below which a policy counts as collapsed"
+    )
+    patience: int = Field(ge=1, description="rounds below it after which the run stops")
     optimizer: Optimizer
     checkpoint_every: int = Field(ge=1, description="steps between checkpoints")
 

@@ -1,4 +1,4 @@
-"""The one exception for what a user can fix: its message names the thing and the fix."""
+"""Exceptions whose message is for the user: it names the thing and the fix."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     Commands print the message without a traceback and exit with status 2.
     """
+
+
+class StoppedError(InputError):
+    """A training that must not go on: its numbers are no numbers, or its policy collapsed."""

@@ -6,6 +6,7 @@ goes on from its newest checkpoint. Departure from the paper: see ``train.rl``.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mem1 import cli
@@ -25,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
     from mem1.seeding import derive
     from mem1.tasks.compose import load_panel
     from mem1.train import session
-    from mem1.train.collect import Arena
+    from mem1.train.collect import Arena, collapsed
     from mem1.train.critic import Critic
     from mem1.train.job import Job
     from mem1.train.model import load_model
@@ -57,7 +58,13 @@ def main(argv: Sequence[str]) -> None:
         tasks,
         Arena(environment, job.codec, run.agent, run.run.policy),
     )
-    job.train(run.rl.steps, training.step, session.Together(parts), run.rl.checkpoint_every)
+    job.train(
+        run.rl.steps,
+        training.step,
+        session.Together(parts),
+        run.rl.checkpoint_every,
+        partial(collapsed, settings=run.rl),
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from mem1.agent.rollout import rollout, scored
 from mem1.agent.text import Codec
 from mem1.config import Agent, Rl
 from mem1.envs.base import Environment
-from mem1.records import Task, Trajectory
+from mem1.records import StepMetrics, Task, Trajectory
 from mem1.seeding import derive, stream
 
 BATCH = 128  # trajectories that are decoded together
@@ -60,6 +60,18 @@ def statistics(trajectories: Sequence[Trajectory]) -> dict[str, float]:
         )
         / count,
     }
+
+
+def collapsed(metrics: Sequence[StepMetrics], settings: Rl) -> str | None:
+    """What is wrong, if the newest ``patience`` rounds all had too few valid actions."""
+    newest = [row.values["valid_actions"] for row in metrics[-settings.patience :]]
+    if len(newest) < settings.patience or max(newest) >= settings.least_valid:
+        return None
+    return (
+        f"fewer than {settings.least_valid:.0%} of the actions were valid in the newest "
+        f"{settings.patience} rounds (rl.least_valid, rl.patience); the policy collapsed: lower "
+        f"the learning rate, or raise the KL weight"
+    )
 
 
 @dataclass(frozen=True)

@@ -63,3 +63,19 @@ class Experience:
             for batch in part:
                 gathered[self.order.places(batch)] = score(batch)
         return gathered
+
+
+def packing(trajectories: Sequence[Trajectory], experience: Experience) -> dict[str, float]:
+    """How many tokens the rows have, and which share of them are copies.
+
+    Without copies there are, once each, the prompt of every task, all outputs, and all infos
+    that a later turn saw.
+    """
+    prompts = {one.task_id: len(one.prompt) for one in trajectories}
+    needed = sum(prompts.values()) + sum(
+        len(turn.output) + (len(turn.info) if turn is not one.turns[-1] else 0)
+        for one in trajectories
+        for turn in one.turns
+    )
+    tokens = experience.tokens
+    return {"packed_tokens": float(tokens), "duplicate_share": 1 - needed / tokens}

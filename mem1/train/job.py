@@ -1,7 +1,7 @@
 """What the training commands share: start, identity, tracker, and the outputs at the end."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mem1 import cli, config, manifest
 from mem1.agent.text import Codec, load_codec
 from mem1.errors import InputError
 from mem1.provenance import json_digest, write_json
-from mem1.records import write_jsonl
+from mem1.records import StepMetrics, write_jsonl
 from mem1.seeding import derive
 from mem1.stages import TrainingRun
 from mem1.tracking import Live
@@ -73,6 +73,7 @@ class Job:
         step: Callable[[int], dict[str, float]],
         trainee: session.Resumable,
         every: int,
+        collapsed: Callable[[Sequence[StepMetrics]], str | None] = lambda metrics: None,
     ) -> None:
         """Run all steps and write the outputs, the manifest last."""
         arguments = self.arguments
@@ -92,7 +93,9 @@ class Job:
                 done,
             )
 
-        metrics = session.train(self.run.name, steps, step, trainee, checkpoints, every, live)
+        metrics = session.train(
+            self.run.name, steps, step, trainee, checkpoints, every, live, collapsed
+        )
         folder: Path = arguments.output_dir
         save_model(self.model, self.tokenizer, folder / "model")
         write_jsonl(folder / session.METRICS, metrics)

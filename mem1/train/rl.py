@@ -9,6 +9,7 @@ Estimators: ``ppo`` is the paper's, with a critic that credits single tokens acr
 advantage.
 """
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,11 +24,11 @@ from mem1.train.batch import PackedBatch
 from mem1.train.collect import BATCH, Arena, collect, rewards, statistics
 from mem1.train.credit import token_rewards
 from mem1.train.critic import Critic
-from mem1.train.experience import Experience
+from mem1.train.experience import Experience, packing
 from mem1.train.forward import sampled_logprobs
 from mem1.train.objective import ESTIMATORS, rl_loss
 from mem1.train.ppo import CriticStep
-from mem1.train.session import Trainee, accumulate, rate, update
+from mem1.train.session import Trainee, accumulate, peak_memory, rate, update
 
 
 class RlTraining:
@@ -55,16 +56,18 @@ class RlTraining:
 
     def step(self, number: int) -> dict[str, float]:
         """Collect and update once; returns what is logged."""
+        started = time.perf_counter()
         trajectories = collect(
             self._arena, self._engine, self._tasks, self._settings, self._seed, number
         )
+        collected = time.perf_counter()
         experience = Experience.of(trajectories, rewards(trajectories), self._settings)
         reference = self._reference_logprobs(experience)
         critic = self._critic_step(experience, reference)
         advantages = self._advantages(experience) if critic is None else critic.advantages
         settings = self._settings
         factor = rate(number, settings.steps, settings.optimizer)
-        values = {**statistics(trajectories), "packed_tokens": float(experience.tokens)}
+        values = statistics(trajectories) | packing(trajectories, experience)
         terms: list[dict[str, float]] = []
         for place, batches in enumerate(experience.minibatches):
             term, gap = self._update_policy(batches, experience, advantages, reference, factor)
@@ -78,6 +81,11 @@ class RlTraining:
         for name in terms[0]:
             values[name] = float(np.mean([term[name] for term in terms]))
         values["rate"] = factor * settings.optimizer.lr
+        updated = time.perf_counter()
+        sampled = len(experience.order)
+        values["machine/rollout_tokens_per_s"] = sampled / (collected - started)
+        values["machine/update_tokens_per_s"] = experience.tokens / (updated - collected)
+        values["machine/peak_bytes"] = peak_memory()
         return values
 
     def _reference_logprobs(self, experience: Experience) -> Tensor | None:

@@ -6,8 +6,10 @@ same bytes as one that was not.
 """
 
 import math
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -15,11 +17,14 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from mem1 import config
+from mem1.errors import StoppedError
 from mem1.records import StepMetrics, write_jsonl
 from mem1.tracking import Live
 from mem1.train.checkpoint import Checkpoints
 
 METRICS = "metrics.jsonl"
+MACHINE = "machine.jsonl"  # speeds and memory, which differ from run to run: never an output
+MEASURED = "machine/"  # begins the names of those
 
 M = TypeVar("M", bound=torch.nn.Module)
 
@@ -93,8 +98,16 @@ def update(trainee: Trainee, clip: float, factor: float) -> float:
 
     Returns:
         The norm of the gradient before clipping.
+
+    Raises:
+        StoppedError: it is no finite number; the weights are as they were.
     """
     norm = torch.nn.utils.clip_grad_norm_(trainee.model.parameters(), clip)
+    if not torch.isfinite(norm):
+        raise StoppedError(
+            f"the gradient's norm is {float(norm)}: lower the learning rate or the KL weight, "
+            f"and start again"
+        )
     for optimizer in trainee.optimizers:
         peaks = [group["lr"] for group in optimizer.param_groups]
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -112,6 +125,13 @@ def accumulate(total: dict[str, float], terms: dict[str, float]) -> None:
         total[name] = total.get(name, 0.0) + value
 
 
+def peak_memory() -> float:
+    """The most this process has used so far, in bytes: of the GPU if there is one, else RAM."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
 def train(
     name: str,
     steps: int,
@@ -120,14 +140,23 @@ def train(
     checkpoints: Checkpoints,
     every: int,
     live: Callable[[int], Live],
+    collapsed: Callable[[Sequence[StepMetrics]], str | None] = lambda metrics: None,
 ) -> list[StepMetrics]:
     """Run ``step`` for each step number from the newest checkpoint to ``steps``.
 
     ``live`` opens the tracker at the step it is given. The metrics so far lie in the
-    checkpoint folder, for those who do not want to wait.
+    checkpoint folder, for those who do not want to wait. ``collapsed`` looks at them after
+    each step and says what is wrong, if anything.
+
+    Values that ``step`` calls ``machine/...`` are measurements of this run on this machine:
+    they go to the tracker and to ``machine.jsonl`` of the checkpoint folder, not to the metrics.
 
     Returns:
         The metrics of all steps, those before an interruption included.
+
+    Raises:
+        StoppedError: a gradient is not finite (the newest checkpoint is from before), or
+            the policy collapsed (a checkpoint is saved).
     """
     with checkpoints.locked():
         done, metrics = 0, []
@@ -140,11 +169,29 @@ def train(
             ]
         with live(done) as tracker:
             for number in tqdm(range(done, steps), desc=name, initial=done, total=steps):
-                values = step(number)
-                metrics.append(StepMetrics(step=number + 1, values=values))
+                try:
+                    values = step(number)
+                except StoppedError as reason:
+                    raise StoppedError(f"{name} stopped at step {number + 1}: {reason}.") from None
                 tracker.log(number + 1, values)
-                if (number + 1) % every == 0 or number + 1 == steps:
+                measured = {k: v for k, v in values.items() if k.startswith(MEASURED)}
+                kept = {k: v for k, v in values.items() if k not in measured}
+                metrics.append(StepMetrics(step=number + 1, values=kept))
+                _append(checkpoints.folder / MACHINE, StepMetrics(step=number + 1, values=measured))
+                wrong = collapsed(metrics)
+                if (number + 1) % every == 0 or number + 1 == steps or wrong:
                     rows = [row.model_dump() for row in metrics]
                     checkpoints.save(number + 1, {**trainee.state(), "metrics": rows})
                     write_jsonl(checkpoints.folder / METRICS, metrics)
+                if wrong:
+                    raise StoppedError(
+                        f"{name} stopped after step {number + 1}: {wrong}. Its state is in "
+                        f"{checkpoints.folder}."
+                    )
     return metrics
+
+
+def _append(path: Path, row: StepMetrics) -> None:
+    if row.values:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(row.model_dump_json() + "\n")

@@ -1,6 +1,7 @@
 """Properties of the tree on real rollouts: an engine samples, the packed row agrees with it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.hf import HFEngine
 from mem1.agent.rollout import rollout
 from mem1.agent.text import Codec
-from mem1.config import Agent, Model, Retrieval, World
+from mem1.config import Agent, Model, Retrieval, World, load
 from mem1.envs.search import SearchEnvironment
 from mem1.records import Trajectory
 from mem1.retrieval import bm25
@@ -21,12 +22,16 @@ from mem1.train.batch import collate
 from mem1.train.credit import TrajectoryOrder, gae, token_rewards
 from mem1.train.critic import Critic
 from mem1.train.demonstrations import mixed_tasks
+from mem1.train.experience import Experience, packing
 from mem1.train.forward import sampled_logprobs
 from mem1.train.model import new_model
 from mem1.train.objective import value_loss
 from mem1.train.tree import pack, views_of
 
 AGENT = Agent(max_context=2048, max_new_tokens=20, max_info=160, truncate_budget=150)
+RL = load(Path(__file__).parents[2] / "config" / "config.yaml").rl.model_copy(
+    update={"tasks": 1, "group": 3, "minibatches": 1}
+)
 POLICIES = ("mem1", "full", "truncate")
 
 
@@ -150,6 +155,22 @@ def test_each_sampled_token_is_there_once(group: list[Trajectory]) -> None:
     assert batch.targets.tolist() == ids
     places = set(zip(batch.row.tolist(), batch.column.tolist(), strict=True))
     assert len(places) == len(ids)
+
+
+def test_duplicates_are_one_copy_of_each_state_and_none_under_full(
+    group: list[Trajectory],
+) -> None:
+    experience = Experience.of(group, torch.zeros(3), RL)
+    share = packing(group, experience)["duplicate_share"]
+    copies = round(share * experience.tokens)
+
+    if group[0].policy == "full":
+        assert share == 0
+    elif group[0].policy == "mem1":
+        # The first state stands behind the prompt already, where the next context has it.
+        assert copies == sum(len(turn.output) for one in group for turn in one.turns[1:-1])
+    else:
+        assert copies > 0
 
 
 def test_row_is_shorter_than_its_views(group: list[Trajectory]) -> None:

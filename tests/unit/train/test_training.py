@@ -1,6 +1,7 @@
 """Supervised and reinforcement steps: they learn, they log, and they resume bit for bit."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,8 @@ import torch
 from mem1.agent.text import Codec
 from mem1.config import Agent, Critic, Optimizer, Rl, Sft
 from mem1.envs.search import SearchEnvironment
+from mem1.errors import StoppedError
+from mem1.records import StepMetrics, read_jsonl
 from mem1.retrieval.bm25 import BM25Retriever
 from mem1.tasks.atlas import World
 from mem1.tasks.atlas_solver import PERFECT
@@ -29,8 +32,8 @@ SFT = Sft(
 )  # fmt: skip
 RL = Rl(
     estimator="grpo", steps=3, tasks=2, group=3, minibatches=2, clip_ratio=0.2, kl=0.01,
-    kl_in="loss", critic=None, entropy=0.001, temperature=1.0, optimizer=OPTIMIZER,
-    checkpoint_every=1,
+    kl_in="loss", critic=None, least_valid=0.0, patience=3, entropy=0.001,
+    temperature=1.0, optimizer=OPTIMIZER, checkpoint_every=1,
 )  # fmt: skip
 PPO = RL.model_copy(
     update={
@@ -176,6 +179,55 @@ def test_rewarded_outputs_get_likelier(
         step(number)
 
     assert sum(seen[-3:]) / 3 > sum(seen[:3]) / 3 + 0.15
+
+
+def test_speeds_are_measured_but_are_no_metrics(ppo: Make, tmp_path: Path) -> None:
+    run(ppo, 2, tmp_path)
+    machine = read_jsonl(tmp_path / session.MACHINE, StepMetrics)
+    metrics = read_jsonl(tmp_path / session.METRICS, StepMetrics)
+
+    assert [row.step for row in machine] == [1, 2]
+    assert all(value > 0 for row in machine for value in row.values.values())
+    assert machine[0].values["machine/peak_bytes"] > 2**20
+    assert not any(name.startswith(session.MEASURED) for row in metrics for name in row.values)
+
+
+def test_gradient_that_is_no_number_stops_the_run_before_it_is_applied(
+    reinforce: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rl, "rewards", lambda played: torch.full((len(played),), torch.nan))
+    trainee, step = reinforce()
+    before = {name: value.clone() for name, value in flat(trainee.state()).items()}
+    with pytest.raises(StoppedError, match=r"test stopped at step 1: the gradient's norm is nan"):
+        session.train(
+            "test", 2, step, trainee, Checkpoints(tmp_path, {"is": "x"}), 1, lambda _: Live()
+        )
+    assert all(torch.equal(before[name], value) for name, value in flat(trainee.state()).items())
+
+
+def test_collapsed_policy_stops_the_run_with_a_checkpoint(reinforce: Make, tmp_path: Path) -> None:
+    # An untrained model writes no valid action.
+    settings = RL.model_copy(update={"least_valid": 0.5, "patience": 2})
+    trainee, step = reinforce(settings)
+    checkpoints = Checkpoints(tmp_path, {"is": "x"})
+    with pytest.raises(StoppedError, match=r"test stopped after step 2: fewer than 50%"):
+        session.train(
+            "test", 9, step, trainee, checkpoints, 9, lambda _: Live(),
+            partial(collect.collapsed, settings=settings),
+        )  # fmt: skip
+    latest = checkpoints.latest()
+    assert latest is not None
+    assert latest[0] == 2
+
+
+@pytest.mark.parametrize(("shares", "stops"), [([0.1, 0.2], True), ([0.1, 0.4, 0.1], False)])
+def test_policy_counts_as_collapsed_after_rounds_in_a_row(shares: list[float], stops: bool) -> None:
+    settings = RL.model_copy(update={"least_valid": 0.3, "patience": 2})
+    metrics = [
+        StepMetrics(step=i, values={"valid_actions": share}) for i, share in enumerate(shares)
+    ]
+    assert (collect.collapsed(metrics, settings) is not None) == stops
+    assert collect.collapsed(metrics[:1], settings) is None
 
 
 def test_tasks_are_passed_over_in_whole_epochs(world: World) -> None:
