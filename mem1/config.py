@@ -150,6 +150,10 @@ class Base(Section):
     growth: dict[int, Annotated[int, Field(ge=1, le=64)]] = Field(
         description="curriculum: {first step: largest number of objectives from there on}"
     )
+    restarts: dict[int, Share] = Field(
+        description="{step: share of the peak rates}: from there they fall once more, as a cosine "
+        "to the next restart or the end; the supply of demonstrations starts anew too"
+    )
     world_entities: int = Field(ge=4, le=60, description="entities per type of a training world")
     world_questions: int = Field(ge=16, description="questions asked in a training world")
     worlds_at_once: int = Field(ge=1, description="training worlds that are mixed")
@@ -170,6 +174,8 @@ class Base(Section):
     def _grows_from_the_start(self) -> "Base":
         if 0 not in self.growth:
             raise ValueError("growth must say what holds from step 0 on")
+        if any(not 0 < step < self.steps for step in self.restarts):
+            raise ValueError("restarts lie between the first and the last step")
         return self
 
 

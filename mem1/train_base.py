@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
     with TemporaryDirectory() as temporary:
         tokenizer.save(codec.backend, Path(temporary, "tokenizer"))
         save_model(model, Path(temporary, "tokenizer"), folder)
-    write_jsonl(folder / session.METRICS, metrics)
+    write_jsonl(folder / session.METRICS, base.curve(metrics))
     outputs = {name: folder / name for name in (WEIGHTS, session.METRICS)}
     write_json(
         folder / "manifest.json", manifest.describe("train_base", arguments.config, [], outputs)

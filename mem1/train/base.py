@@ -14,7 +14,7 @@ and again learns it by heart instead of reading it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from mem1.agent.protocol import PromptKind
 from mem1.agent.text import Codec
-from mem1.records import Task
+from mem1.records import StepMetrics, Task
 from mem1.retrieval import bm25
 from mem1.seeding import array_stream, derive, stream
 from mem1.stages import BaseRun
@@ -34,6 +34,7 @@ from mem1.train.session import Trainee, rate, update
 from mem1.train.tree import Tree, pack, views_of
 
 LARGEST_LABEL = 16  # questions are numbered up to this one
+WORLDS_A_STEP = 1000  # more than a step ever needs
 LARGEST_BUDGET = 90  # turns: hints show any number up to this one
 
 
@@ -42,6 +43,18 @@ def horizons_at(step: int, run: BaseRun) -> list[int]:
     growth = run.base.growth
     largest = growth[max(first for first in growth if first <= step)]
     return list(range(1, largest + 1))
+
+
+def beginning(step: int, run: BaseRun) -> int:
+    """The newest restart at ``step``, or 0."""
+    return max((start for start in run.base.restarts if start <= step), default=0)
+
+
+def base_rate(step: int, run: BaseRun) -> float:
+    """Factor on the peak learning rates: a cosine with restarts (Loshchilov & Hutter 2017)."""
+    restarts, start = run.base.restarts, beginning(step, run)
+    end = min((later for later in restarts if later > step), default=run.base.steps)
+    return restarts.get(start, 1.0) * rate(step - start, end - start, run.base.optimizer)
 
 
 def _varied(tasks: Sequence[Task], seed: int) -> list[Task]:
@@ -70,12 +83,14 @@ class Demonstrations:
         self._policy = policy
         self._codec = codec
         share = run.base.full_share
+        self._start = 0
+        self._batches = self._from(0)
         self._tokens = int(run.base.tokens * (share if policy == "full" else 1 - share))
 
-    @cached_property
-    def _batches(self) -> Iterator[tuple[int, list[Tree]]]:
-        """Batches in order from the first step; each belongs to a step."""
-        step = world = 0
+    def _from(self, start: int) -> Iterator[tuple[int, list[Tree]]]:
+        """Batches in order from step ``start``, a beginning; each belongs to a step."""
+        step = start
+        world = start * WORLDS_A_STEP  # no world is met twice
         while True:
             horizons = horizons_at(step, self._run)
             trees: list[Tree] = []
@@ -88,6 +103,9 @@ class Demonstrations:
 
     def at(self, step: int) -> list[Tree]:
         """The rows of ``step``; steps are asked for in increasing order."""
+        start = beginning(step, self._run)
+        if start != self._start:
+            self._start, self._batches = start, self._from(start)
         return next(batch for number, batch in self._batches if number == step)
 
     def _world(self, number: int, horizons: list[int]) -> list[Tree]:
@@ -203,10 +221,25 @@ class BaseTraining:
             values[f"{policy}/tokens_right"] = float(right[outputs].float().mean())
             values[f"{policy}/turns_right"] = whole_turns(right, batch)
             values[f"{policy}/tokens"] = float(batch.ids.numel())
-        factor = rate(number, base.steps, base.optimizer)
+        factor = base_rate(number, self._run)
         values["gradient_norm"] = update(self._trainee, base.optimizer.clip, factor)
         values["rate"] = factor
         return values
+
+
+def curve(metrics: Sequence[StepMetrics], width: int = 10) -> list[StepMetrics]:
+    """Means of ``width`` steps each, named by the last one, to four digits: to be committed."""
+    parts = [metrics[start : start + width] for start in range(0, len(metrics), width)]
+    return [
+        StepMetrics(
+            step=part[-1].step,
+            values={
+                name: float(f"{fmean(row.values[name] for row in part):.4g}")
+                for name in part[0].values
+            },
+        )
+        for part in parts
+    ]
 
 
 def optimizers(model: torch.nn.Module, run: BaseRun) -> list[torch.optim.Optimizer]:
