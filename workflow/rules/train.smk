@@ -98,7 +98,7 @@ if CONFIG.preset == "base":
             f"{P}/benchmarks/base.tsv"
         conda:
             "../../envs/mem1.yaml"
-        threads: 2 # the number decides the last bits; the committed model had two
+        threads: 2  # the number decides the last bits; the committed model had two
         resources:
             mem_mb=4000,
             runtime=1440,
