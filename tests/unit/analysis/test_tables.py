@@ -94,8 +94,10 @@ def test_short_table_shows_both_and_what_was_not_run(rows, measured, small, pape
 
 
 def test_the_dagger_marks_horizons_beyond_the_warm_start(rows, measured, small, paper):
-    text = markdown.short(rows, claims.ratios(measured, small, paper), small)
-    assert "| system | 2 | 16 † |" in text
+    ratios = claims.ratios(measured, small, paper)
+    shorter = small.model_copy(update={"base_horizons": (1, 12)})
+    assert "| system | 2 | 16 † |" in markdown.short(rows, ratios, shorter)
+    assert "| system | 2 | 16 |" in markdown.short(rows, ratios, small)
 
 
 def test_full_table_tells_dependency_and_coverage(rows, measured, small, paper):
