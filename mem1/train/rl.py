@@ -107,8 +107,8 @@ class RlTraining:
             return None
         penalized = reference is not None and settings.kl_in == "reward"
         logratio = experience.old - reference if penalized and reference is not None else None
-        rewards = token_rewards(experience.rewards, experience.order, logratio, settings.kl)
-        return CriticStep.begin(settings.critic, self._critic, experience, rewards)
+        tokens = token_rewards(experience.rewards, experience.order, logratio, settings.kl)
+        return CriticStep.begin(settings.critic, self._critic, experience, tokens)
 
     def _advantages(self, experience: Experience) -> Tensor:
         """[N]: credit of whole trajectories."""
