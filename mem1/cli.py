@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mem1.config import explain
+from mem1.config_files import explain
 from mem1.errors import InputError
 from mem1.provenance import read_json
 

@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args(argv)
 
-    from mem1.config import load
+    from mem1.config_files import load
     from mem1.provenance import write_json
     from mem1.stages import frozen
 

@@ -8,7 +8,7 @@ On a CPU one row that holds all trees (B = 1) wastes no padding; several rows of
 length suit kernels that work on a batch.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -19,8 +19,6 @@ from mem1.train.tree import Tree, join
 
 PAD = 0  # any id will do: padding is seen by nothing
 ROW_TOKENS = 16_384  # of one forward pass: bounds memory, does not change the loss
-
-PerToken = Sequence[Sequence[Sequence[float]]] | Mapping[int, Sequence[Sequence[float]]]
 
 
 @dataclass(frozen=True)
@@ -49,15 +47,6 @@ class PackedBatch:
     def to(self, device: torch.device | str) -> "PackedBatch":
         """The same batch on ``device``."""
         return PackedBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
-
-    def pick(self, values: PerToken) -> Tensor:
-        """[A] float32: ``values[trajectory][turn][place]`` of each sampled token.
-
-        ``values`` is, for example, the log-probabilities the engine recorded.
-        """
-        names = zip(self.trajectory.tolist(), self.turn.tolist(), self.place.tolist(), strict=True)
-        picked = [values[trajectory][turn][place] for trajectory, turn, place in names]
-        return torch.tensor(picked, dtype=torch.float32, device=self.ids.device)
 
 
 def collate(

@@ -110,23 +110,29 @@ def kl_to_reference(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LossTerms:
-    """A loss and what it consists of; scalars, each already divided by ``count``.
+class Terms:
+    """A loss to be minimized and what it consists of: scalars, each already divided by ``count``.
 
     The terms of the parts of an optimizer step add up to those of the whole.
     """
 
-    loss: Tensor  # to be minimized: policy + kl weight * kl - entropy weight * entropy
+    loss: Tensor
+
+    def values(self) -> dict[str, float]:
+        """All terms by name, as plain numbers."""
+        return {name: float(term.detach()) for name, term in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class LossTerms(Terms):
+    """Of the policy: the loss is policy + kl weight * kl - entropy weight * entropy."""
+
     policy: Tensor
     kl: Tensor  # to the reference, nats; 0 without one
     entropy: Tensor  # nats
     clip_fraction: Tensor  # share of tokens whose gradient the clip removed
     mean_ratio: Tensor  # 1 before the first update
     approx_kl: Tensor  # KL(sampling || current) in nats: r - 1 - log r
-
-    def values(self) -> dict[str, float]:
-        """All terms by name, as plain numbers."""
-        return {name: float(term.detach()) for name, term in vars(self).items()}
 
 
 def rl_loss(
@@ -180,15 +186,10 @@ def rl_loss(
 
 
 @dataclass(frozen=True)
-class ValueTerms:
-    """The loss of the critic in one part of an optimizer step, divided by ``count``."""
+class ValueTerms(Terms):
+    """Of the critic."""
 
-    loss: Tensor
     clip_fraction: Tensor  # share of tokens whose gradient the clip removed
-
-    def values(self) -> dict[str, float]:
-        """All terms by name, as plain numbers."""
-        return {name: float(term.detach()) for name, term in vars(self).items()}
 
 
 def value_loss(

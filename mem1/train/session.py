@@ -167,6 +167,7 @@ def train(
             metrics = [
                 StepMetrics(step=row["step"], values=row["values"]) for row in state["metrics"]
             ]
+            _refuse(name, done, collapsed(metrics), checkpoints)
         with live(done) as tracker:
             for number in tqdm(range(done, steps), desc=name, initial=done, total=steps):
                 try:
@@ -183,12 +184,16 @@ def train(
                     rows = [row.model_dump() for row in metrics]
                     checkpoints.save(number + 1, {**trainee.state(), "metrics": rows})
                     write_jsonl(checkpoints.folder / METRICS, metrics)
-                if wrong:
-                    raise StoppedError(
-                        f"{name} stopped after step {number + 1}: {wrong}. Its state is in "
-                        f"{checkpoints.folder}."
-                    )
+                _refuse(name, number + 1, wrong, checkpoints)
     return metrics
+
+
+def _refuse(name: str, step: int, wrong: str | None, checkpoints: Checkpoints) -> None:
+    """Stop a training of which ``wrong`` is true, also one that is started again as it is."""
+    if wrong:
+        raise StoppedError(
+            f"{name} stopped after step {step}: {wrong}. Its state is in {checkpoints.folder}."
+        )
 
 
 def _append(path: Path, row: StepMetrics) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from mem1 import config, stages
+from mem1 import config_files, stages
 from mem1.provenance import file_digest, write_json
 from mem1.records import StepMetrics, read_jsonl
 from mem1.tasks import tokenizer
@@ -32,7 +32,7 @@ def test_it_is_small_and_loads_with_the_tokenizer_of_atlas() -> None:
 
 
 def test_its_metrics_cover_the_configured_training() -> None:
-    settings = config.load(ROOT / "config/config.yaml")
+    settings = config_files.load(ROOT / "config/config.yaml")
     steps = [row.step for row in read_jsonl(FOLDER / "metrics.jsonl", StepMetrics)]
 
     assert steps == list(range(10, settings.base.steps + 1, 10))  # means of ten steps
@@ -40,7 +40,7 @@ def test_its_metrics_cover_the_configured_training() -> None:
 
 @pytest.mark.slow
 def test_a_shortened_training_runs_and_repeats_itself(tmp_path: Path) -> None:
-    settings = config.load(ROOT / "config/config.yaml", ROOT / "config/base.yaml")
+    settings = config_files.load(ROOT / "config/config.yaml", ROOT / "config/base.yaml")
     run = stages.base_run(settings).model_dump(mode="json")
     run["base"] |= {
         "steps": 12,

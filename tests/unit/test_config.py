@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mem1 import config, make_schema
+from mem1 import config, config_files, make_schema
 from mem1.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "config"
@@ -14,16 +14,16 @@ OVERLAYS = sorted(set(FOLDER.glob("*.yaml")) - {MINI, FOLDER / "expected.yaml"})
 def load_with(tmp_path: Path, text: str) -> config.Config:
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(text, encoding="utf-8")
-    return config.load(MINI, overlay)
+    return config_files.load(MINI, overlay)
 
 
 def test_mini_is_the_preset_of_the_default_configuration():
-    assert config.load(MINI).preset == "mini"
+    assert config_files.load(MINI).preset == "mini"
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
 def test_each_overlay_loads_and_is_the_preset_of_its_name(overlay):
-    assert config.load(MINI, overlay).preset == overlay.stem
+    assert config_files.load(MINI, overlay).preset == overlay.stem
 
 
 def test_committed_schema_is_in_step(tmp_path):
@@ -41,7 +41,7 @@ def test_schema_describes_the_learning_rate():
 
 
 def test_every_field_is_named_in_the_default_configuration():
-    values = config.load(MINI).model_dump(mode="json")
+    values = config_files.load(MINI).model_dump(mode="json")
     text = MINI.read_text(encoding="utf-8")
     names = {name for section in values.values() if isinstance(section, dict) for name in section}
     assert [name for name in sorted(names) if f"{name}:" not in text] == []
@@ -72,7 +72,7 @@ def test_runs_that_start_from_each_other_are_refused(tmp_path):
 def test_overlay_keeps_what_it_does_not_name(tmp_path):
     got = load_with(tmp_path, "rl: {optimizer: {lr: 0.5}}\n")
     assert got.rl.optimizer.lr == 0.5
-    assert got.rl.optimizer.clip == config.load(MINI).rl.optimizer.clip
+    assert got.rl.optimizer.clip == config_files.load(MINI).rl.optimizer.clip
 
 
 def test_unknown_key_names_the_nearest(tmp_path):
@@ -92,4 +92,4 @@ def test_malformed_yaml_names_the_file(tmp_path):
 
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.yaml does not exist"):
-        config.load(MINI, tmp_path / "nothing.yaml")
+        config_files.load(MINI, tmp_path / "nothing.yaml")

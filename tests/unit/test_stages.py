@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mem1 import config, freeze, stages
+from mem1 import config, config_files, freeze, stages
 from mem1.errors import InputError
 
 MINI = Path(__file__).parents[2] / "config" / "config.yaml"
@@ -11,11 +11,11 @@ MINI = Path(__file__).parents[2] / "config" / "config.yaml"
 
 @pytest.fixture(scope="module")
 def mini() -> config.Config:
-    return config.load(MINI)
+    return config_files.load(MINI)
 
 
 def changed(values: config.Config, **sections: dict) -> config.Config:
-    return config.parse(config.merge(values.model_dump(), sections))
+    return config_files.parse(config_files.merge(values.model_dump(), sections))
 
 
 def names(values: config.Config) -> list[str]:

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from mem1 import config, stages
+from mem1 import config_files, stages
 from mem1.provenance import file_digest, write_json
 from mem1.train.model import WEIGHTS
 
@@ -24,7 +24,7 @@ def command(verb: str, *arguments: object) -> list[str]:
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """World, index, tokenizer, panel and frozen sections of the preset."""
     folder = tmp_path_factory.mktemp("smoke")
-    settings = config.load(ROOT / "config/config.yaml", ROOT / "config/smoke.yaml")
+    settings = config_files.load(ROOT / "config/config.yaml", ROOT / "config/smoke.yaml")
     for name in ("world", "retrieval", "tasks-train-2", "run-sft-mem1", "run-rl-mem1"):
         section = stages.frozen(settings, name)
         write_json(folder / f"{name}.json", section.model_dump(mode="json"))

@@ -5,8 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from mem1 import config as schema
-from mem1 import stages
+from mem1 import config_files, stages
 from mem1.dependencies import modules_of
 from mem1.errors import InputError
 from mem1.provenance import json_digest
@@ -15,7 +14,7 @@ from mem1.provenance import json_digest
 def checked(values):
     """The typed configuration; what is wrong with it becomes one sentence."""
     try:
-        settings = schema.parse(values, where="configuration")
+        settings = config_files.parse(values, where="configuration")
         if settings.sources.kind == "files" and not os.environ.get("MEM1_SAMPLE_DATA"):
             raise InputError(
                 "sources.kind is 'files' and MEM1_SAMPLE_DATA is not set: set it to the "

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mem1.analysis.settings import Analysis, analysis_section
-from mem1.config import load
+from mem1.config_files import load
 from mem1.records import Score, StepMetrics, Trajectory, Turn, write_jsonl
 
 ROOT = Path(__file__).parents[3]

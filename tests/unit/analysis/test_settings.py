@@ -1,5 +1,5 @@
 from mem1.analysis.settings import Analysis, analysis_section
-from mem1.config import load
+from mem1.config_files import load
 
 
 def pairs(section, kind):

@@ -1,7 +1,6 @@
 """Packed rows as tensors: padding, parents, offsets, values by name."""
 
 import pytest
-import torch
 
 from mem1.train.batch import collate
 from mem1.train.tree import View, pack
@@ -37,12 +36,6 @@ def test_trees_of_one_row_stand_next_to_each_other() -> None:
 def test_offsets_move_the_positions_of_a_row_but_not_of_padding() -> None:
     batch = collate([FORK, CHAIN], pad_id=9, position_offsets=[0, 30])
     assert batch.position_ids.tolist() == [[0, 1, 2, 3, 2], [30, 31, 32, 0, 0]]
-
-
-def test_pick_finds_values_by_trajectory_turn_and_place() -> None:
-    batch = collate([CHAIN, FORK], pad_id=9)
-    values = {0: [[0.1, 0.2]], 1: [[0.3]], 2: [[0.4, 0.5]]}
-    torch.testing.assert_close(batch.pick(values), torch.tensor([0.4, 0.5, 0.1, 0.2, 0.3]))
 
 
 def test_no_rows_and_wrong_offsets_are_refused() -> None:

@@ -210,11 +210,12 @@ def test_collapsed_policy_stops_the_run_with_a_checkpoint(reinforce: Make, tmp_p
     settings = RL.model_copy(update={"least_valid": 0.5, "patience": 2})
     trainee, step = reinforce(settings)
     checkpoints = Checkpoints(tmp_path, {"is": "x"})
-    with pytest.raises(StoppedError, match=r"test stopped after step 2: fewer than 50%"):
-        session.train(
-            "test", 9, step, trainee, checkpoints, 9, lambda _: Live(),
-            partial(collect.collapsed, settings=settings),
-        )  # fmt: skip
+    for steps in (2, 2, 9):  # in its last step; started again; started again with more steps
+        with pytest.raises(StoppedError, match=r"test stopped after step 2: fewer than 50%"):
+            session.train(
+                "test", steps, step, trainee, checkpoints, 9, lambda _: Live(),
+                partial(collect.collapsed, settings=settings),
+            )  # fmt: skip
     latest = checkpoints.latest()
     assert latest is not None
     assert latest[0] == 2
