@@ -5,20 +5,27 @@ has a hidden default: what a run used is what its frozen stage file says. Resour
 (threads, devices, memory) are not configuration, because they must not change a result.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from mem1.config_learning import Base, Rl, Section, Sft, Share
 from mem1.errors import InputError
 
 Policy = Literal["mem1", "full", "truncate"]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Section(BaseModel):
-    """Base of all sections: unknown keys are refused, values do not change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``overlay`` laid over it, section by section, as Snakemake does."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 class World(Section):
@@ -116,130 +123,6 @@ class Model(Section):
         return self
 
 
-class Imperfections(Section):
-    """How demonstrations go wrong, as probabilities per opportunity."""
-
-    wrong_query: Share = Field(description="a turn searches for an unrelated entity")
-    early_answer: Share = Field(description="a question of several hops is closed one hop early")
-    forgotten_fact: Share = Field(description="a kept answer is lost when the state is rewritten")
-    early_stop: Share = Field(description="the task is answered with questions still open")
-
-
-class Optimizer(Section):
-    """AdamW (and Muon for the base model), with linear warm-up and cosine decay."""
-
-    lr: float = Field(gt=0, lt=1, description="peak learning rate of AdamW")
-    weight_decay: float = Field(ge=0, lt=1)
-    warmup: int = Field(ge=0, description="steps of linear warm-up")
-    final_lr: Share = Field(description="share of the peak rate at the last step")
-    clip: float = Field(gt=0, description="largest gradient norm")
-
-
-class Base(Section):
-    """The base model: all horizons, perfect demonstrations, both context policies."""
-
-    seed: int = Field(ge=0)
-    steps: int = Field(ge=1, description="optimizer steps")
-    tokens: int = Field(ge=1000, description="tokens of one step, context and padding included")
-    full_share: Share = Field(description="share of the tokens shown under policy full")
-    muon_lr: float = Field(gt=0, lt=1, description="peak learning rate of Muon (matrices)")
-    growth: dict[int, Annotated[int, Field(ge=1, le=64)]] = Field(
-        description="curriculum: {first step: largest number of objectives from there on}"
-    )
-    restarts: dict[int, Share] = Field(
-        description="{step: share of the peak rates}: from there they fall once more, as a cosine "
-        "to the next restart or the end; the supply of demonstrations starts anew too"
-    )
-    world_entities: int = Field(ge=4, le=60, description="entities per type of a training world")
-    world_questions: int = Field(ge=16, description="questions asked in a training world")
-    worlds_at_once: int = Field(ge=1, description="training worlds that are mixed")
-    context_share: Share = Field(description="share of the context tokens in the loss too")
-    context_weight: float = Field(ge=0, description="weight of their mean loss beside the outputs'")
-    largest_offset: int = Field(ge=0, description="position ids start at random up to this one")
-    precision: Literal["fp32", "bf16"] = Field(description="bf16: autocast, weights in fp32")
-    imperfections: Imperfections
-    optimizer: Optimizer
-    checkpoint_every: int = Field(ge=1, description="steps between checkpoints")
-
-    @property
-    def largest_horizon(self) -> int:
-        """Objectives of the longest tasks that are ever shown."""
-        return max(self.growth.values())
-
-    @model_validator(mode="after")
-    def _grows_from_the_start(self) -> "Base":
-        if 0 not in self.growth:
-            raise ValueError("growth must say what holds from step 0 on")
-        if any(not 0 < step < self.steps for step in self.restarts):
-            raise ValueError("restarts lie between the first and the last step")
-        return self
-
-
-class Sft(Section):
-    """Supervised warm start on demonstrations."""
-
-    steps: int = Field(ge=1, description="optimizer steps")
-    batch: int = Field(ge=1, description="trajectories of one step")
-    horizons: list[Annotated[int, Field(ge=1, le=64)]] = Field(
-        description="objectives of the demonstrations, drawn uniformly; paper: 1, 2, 3"
-    )
-    imperfections: Imperfections
-    optimizer: Optimizer
-    checkpoint_every: int = Field(ge=1, description="steps between checkpoints")
-
-
-class Critic(Section):
-    """The critic of PPO and how it credits tokens."""
-
-    optimizer: Optimizer
-    gamma: float = Field(gt=0, le=1, description="discount per sampled token; paper's code: 1")
-    lam: float = Field(ge=0, le=1, description="lambda of GAE; paper's code: 1")
-    value_clip: float = Field(gt=0, description="largest change of a value; paper's code: 0.5")
-
-
-class Rl(Section):
-    """Reinforcement learning from the agent's own trajectories."""
-
-    estimator: Literal["ppo", "grpo", "reinforce++"] = Field(
-        description="advantages: ppo with a critic, token by token, as in the paper; grpo "
-        "within groups of one task; reinforce++ over the batch"
-    )
-    critic: Critic | None = Field(description="ppo only")
-    steps: int = Field(ge=1, description="collect-and-update rounds")
-    tasks: int = Field(ge=1, description="tasks of one step")
-    group: int = Field(ge=1, description="trajectories sampled for each task")
-    minibatches: int = Field(ge=1, description="optimizer steps made of one collection")
-    clip_ratio: float = Field(gt=0, lt=1, description="PPO clip of the probability ratio")
-    kl: float = Field(ge=0, description="weight of the KL penalty to the starting policy")
-    kl_in: Literal["reward", "loss"] = Field(
-        description="where the penalty counts: in the reward of each token, as in the official "
-        "scripts (ppo only), or in the loss"
-    )
-    entropy: float = Field(ge=0, description="weight of the entropy bonus")
-    temperature: float = Field(gt=0, le=2, description="sampling temperature of collection")
-    least_valid: Share = Field(
-        description="share of valid actions below which a policy counts as collapsed"
-    )
-    patience: int = Field(ge=1, description="rounds below it after which the run stops")
-    optimizer: Optimizer
-    checkpoint_every: int = Field(ge=1, description="steps between checkpoints")
-
-    @model_validator(mode="after")
-    def _groups(self) -> "Rl":
-        if self.estimator == "grpo" and self.group < 2:
-            raise ValueError("grpo compares trajectories of one task: group must be 2 or more")
-        if self.estimator == "ppo" and self.critic is None:
-            raise ValueError("ppo needs the section critic: add it, or use another estimator")
-        if self.estimator != "ppo" and self.kl and self.kl_in == "reward":
-            raise ValueError(
-                f"kl_in: reward penalizes single tokens, and {self.estimator} credits whole "
-                f"trajectories: use kl_in: loss, or ppo"
-            )
-        if self.tasks % self.minibatches:
-            raise ValueError(f"minibatches ({self.minibatches}) must divide tasks ({self.tasks})")
-        return self
-
-
 class Run(Section):
     """One training run."""
 
@@ -247,6 +130,9 @@ class Run(Section):
     policy: Literal["mem1", "full"]
     start: str = Field(description="base, scratch, or the name of another run")
     seed: int = Field(ge=0)
+    changes: dict[str, Any] = Field(
+        default={}, description="settings of the section of its stage that this run has otherwise"
+    )
 
 
 class System(Section):
@@ -277,10 +163,18 @@ class Evaluation(Section):
     bootstrap: int = Field(ge=100, description="resamples for the 95 % intervals")
 
 
+class MaskGap(Section):
+    """Experiment: how far the paper's stitched row is from exact (paper, appendix A.7)."""
+
+    system: str | None = Field(description="whose trajectories, of policy mem1; null: not done")
+    horizons: list[Annotated[int, Field(ge=1, le=64)]] = Field(description="objectives")
+    tasks: int = Field(ge=1, description="trajectories of each panel, from its first task on")
+
+
 class Config(Section):
     """The whole workflow."""
 
-    preset: Literal["mini", "smoke", "sample", "base"]
+    preset: Literal["mini", "smoke", "sample", "base", "ablations"]
     seed: int = Field(ge=0, description="root of all named random streams")
     base_model: str = Field(description="folder of the committed base model")
     world: World
@@ -295,6 +189,7 @@ class Config(Section):
     runs: dict[str, Run]
     systems: dict[str, System]
     evaluation: Evaluation
+    mask_gap: MaskGap
 
     @model_validator(mode="after")
     def _names(self) -> "Config":
@@ -309,12 +204,45 @@ class Config(Section):
                     f"runs.{name} starts from itself in the end: let one of the runs it starts "
                     f"from start from base or scratch"
                 )
+            settings = self.settings_of(name)
+            if isinstance(settings, Rl) and settings.packing != "tree" and run.policy != "mem1":
+                raise ValueError(
+                    f"runs.{name} has policy {run.policy} and packing {settings.packing}, which "
+                    f"is the paper's row for mem1: use packing: tree"
+                )
         for name, system in self.systems.items():
             if system.run is not None and system.run not in self.runs:
                 raise ValueError(
                     f"systems.{name}.run is {system.run!r}: use one of {sorted(self.runs)}"
                 )
+        measured = self.mask_gap.system
+        if measured is not None and (
+            measured not in self.systems or self.systems[measured].policy != "mem1"
+        ):
+            raise ValueError(
+                f"mask_gap.system is {measured!r}: name a system of policy mem1, or null"
+            )
+        unknown = set(self.mask_gap.horizons) - set(self.tasks.test_horizons)
+        if measured is not None and unknown:
+            raise ValueError(f"mask_gap.horizons: {sorted(unknown)} are no test_horizons")
         return self
+
+    def settings_of(self, name: str) -> Sft | Rl:
+        """The section of the stage of run ``name``, with the run's own changes.
+
+        Raises:
+            ValueError: a change is no setting of that section, or out of its range.
+        """
+        run = self.runs[name]
+        section: Sft | Rl = self.sft if run.stage == "sft" else self.rl
+        if not run.changes:
+            return section
+        try:
+            return type(section).model_validate(merge(section.model_dump(), run.changes))
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(map(str, ["runs", name, "changes", *first["loc"]]))
+            raise ValueError(f"{path}: {first['msg'].removeprefix('Value error, ')}") from error
 
     def _before(self, name: str) -> list[str]:
         """The runs that ``name`` starts from, newest first; ends where one repeats."""

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mem1.config import Config
+from mem1.config import Config, merge
 from mem1.errors import InputError
 
 
@@ -65,18 +65,6 @@ def parse(values: Mapping[str, Any], where: str = "configuration") -> Config:
         return Config.model_validate(without_removed(values))
     except ValidationError as error:
         raise explain(error, where) from error
-
-
-def merge(base: dict[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``overlay`` laid over it, section by section, as Snakemake does."""
-    merged = dict(base)
-    for key, value in overlay.items():
-        old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, dict):
-            merged[key] = merge(old, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def load(*paths: Path) -> Config:

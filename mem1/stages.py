@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 
 from pydantic import Field
 
-from mem1.config import Agent, Base, Config, Model, Retrieval, Rl, Run, Section, Sft, Tasks, World
+from mem1.config import Agent, Config, Model, Retrieval, Run, Tasks, World
+from mem1.config_learning import Base, Rl, Section, Sft
 from mem1.errors import InputError
 
 
@@ -83,23 +84,23 @@ def training_run(config: Config, name: str) -> TrainingRun:
         InputError: a turn budget is missing for one of its numbers of objectives.
     """
     run = config.runs[name]
-    rl = run.stage == "rl"
-    settings = config.rl
-    if settings.estimator != "ppo":  # the critic is not used: its settings must not matter
-        settings = settings.model_copy(update={"critic": None})
-    horizons = [config.tasks.train_horizon] if rl else config.sft.horizons
+    settings = config.settings_of(name)
+    sft, rl = (settings, None) if isinstance(settings, Sft) else (None, settings)
+    if rl is not None and rl.estimator != "ppo":  # no critic: its settings must not matter
+        rl = rl.model_copy(update={"critic": None})
+    horizons = [config.tasks.train_horizon] if sft is None else sft.horizons
     return TrainingRun(
         name=name,
         seed=config.seed,
-        run=run,
+        run=run.model_copy(update={"changes": {}}),  # they are in the settings
         world=config.world,
         retrieval=config.retrieval,
         agent=config.agent,
         max_turns=budgets(config.tasks, horizons),
-        tasks=panel(config.tasks, "train", config.tasks.train_horizon) if rl else None,
+        tasks=panel(config.tasks, "train", config.tasks.train_horizon) if sft is None else None,
         model=config.model if run.start == "scratch" else None,
-        sft=None if rl else config.sft,
-        rl=settings if rl else None,
+        sft=sft,
+        rl=rl,
     )
 
 
@@ -124,8 +125,8 @@ def base_run(config: Config) -> BaseRun:
 def frozen(config: Config, stage: str) -> Section:
     """The frozen section that is called ``stage``.
 
-    Names: ``world``, ``sources``, ``retrieval``, ``base``, ``analysis``,
-    ``tasks-<split>-<horizon>``, ``run-<run>`` and ``eval-<system>``.
+    Names: ``world``, ``sources``, ``retrieval``, ``base``, ``mask_gap``,
+    ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>`` and ``eval-<system>``.
 
     Raises:
         InputError: there is no such stage in this configuration.
@@ -138,6 +139,7 @@ def frozen(config: Config, stage: str) -> Section:
         "sources": lambda: config.sources,
         "retrieval": lambda: config.retrieval,
         "base": lambda: base_run(config),
+        "mask_gap": lambda: config.mask_gap,
         "analysis": lambda: analysis_section(config),
     }
     if stage in whole:

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from mem1.agent.protocol import PromptKind
-from mem1.config import Agent, Config, Policy, Section
+from mem1.config import Agent, Config, Policy
+from mem1.config_learning import Section
 
 
 class EvaluationRun(Section):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from mem1.config import Section
+from mem1.config_learning import Section
 from mem1.errors import InputError
 
 Source = Literal["P", "S", "I"]

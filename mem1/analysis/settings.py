@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from mem1.config import Config, Run, Section, System
+from mem1.config import Config, Run, System
+from mem1.config_learning import Section
 
 Stage = Literal["rl", "sft", "oracle"]
 

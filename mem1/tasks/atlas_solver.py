@@ -25,7 +25,7 @@ from mem1.agent.protocol import (
     PromptKind,
     label,
 )
-from mem1.config import Imperfections
+from mem1.config_learning import Imperfections
 from mem1.records import Question, Task
 
 PERFECT = Imperfections(wrong_query=0, early_answer=0, forgotten_fact=0, early_stop=0)

@@ -17,7 +17,8 @@ from mem1.agent.engines.base import Engine, Sampling
 from mem1.agent.protocol import PromptKind
 from mem1.agent.rollout import rollout, scored
 from mem1.agent.text import Codec
-from mem1.config import Agent, Rl
+from mem1.config import Agent
+from mem1.config_learning import Rl
 from mem1.envs.base import Environment
 from mem1.records import StepMetrics, Task, Trajectory
 from mem1.seeding import derive, stream

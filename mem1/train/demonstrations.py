@@ -10,7 +10,8 @@ from mem1.agent.engines.scripted import ScriptedEngine
 from mem1.agent.protocol import PromptKind
 from mem1.agent.rollout import rollout
 from mem1.agent.text import Codec
-from mem1.config import Agent, Imperfections
+from mem1.config import Agent
+from mem1.config_learning import Imperfections
 from mem1.envs.search import SearchEnvironment
 from mem1.records import Question, Task, Trajectory
 from mem1.retrieval.base import Retriever

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mem1.config import Rl
+from mem1.config_learning import Rl
 from mem1.records import Trajectory
 from mem1.train.batch import PAD, ROW_TOKENS, PackedBatch, collate
 from mem1.train.credit import TrajectoryOrder

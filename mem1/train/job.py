@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from mem1 import cli, config, manifest
+from mem1 import cli, config_learning, manifest
 from mem1.agent.text import Codec, load_codec
 from mem1.errors import InputError
 from mem1.provenance import json_digest, write_json
@@ -63,7 +63,7 @@ class Job:
                 )
         return cls(command, arguments, [start, *inputs], run, model, codec, start)
 
-    def trainee(self, optimizer: config.Optimizer) -> session.Trainee[PreTrainedModel]:
+    def trainee(self, optimizer: config_learning.Optimizer) -> session.Trainee[PreTrainedModel]:
         """The model with its optimizer."""
         return session.Trainee(self.model.train(), [session.adamw(self.model, optimizer)])
 

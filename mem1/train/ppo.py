@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mem1 import config
+from mem1 import config_learning
 from mem1.train import credit
 from mem1.train.batch import PackedBatch
 from mem1.train.critic import Critic
@@ -17,7 +17,7 @@ from mem1.train.session import Trainee, accumulate, update
 class CriticStep:
     """The critic's part of one step; tensors [N] in trajectory order."""
 
-    settings: config.Critic
+    settings: config_learning.Critic
     trainee: Trainee[Critic]
     experience: Experience
     values: Tensor  # when credit was given
@@ -27,7 +27,7 @@ class CriticStep:
     @classmethod
     def begin(
         cls,
-        settings: config.Critic,
+        settings: config_learning.Critic,
         trainee: Trainee[Critic],
         experience: Experience,
         rewards: Tensor,

@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from mem1.agent.engines.hf import HFEngine
-from mem1.config import Rl
+from mem1.config_learning import Rl
 from mem1.records import Task
 from mem1.train.batch import PackedBatch
 from mem1.train.collect import BATCH, Arena, collect, rewards, statistics

@@ -16,7 +16,7 @@ import torch
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from mem1 import config
+from mem1 import config_learning
 from mem1.errors import StoppedError
 from mem1.records import StepMetrics, write_jsonl
 from mem1.tracking import Live
@@ -78,7 +78,7 @@ class Together:
             part.restore(state[name])
 
 
-def rate(step: int, steps: int, settings: config.Optimizer) -> float:
+def rate(step: int, steps: int, settings: config_learning.Optimizer) -> float:
     """Factor on the peak learning rate at ``step`` (from 0): linear warm-up, then cosine."""
     warm = min(1.0, (step + 1) / (settings.warmup + 1))
     progress = min(1.0, step / max(1, steps - 1))
@@ -86,7 +86,7 @@ def rate(step: int, steps: int, settings: config.Optimizer) -> float:
     return warm * (settings.final_lr + (1 - settings.final_lr) * cosine)
 
 
-def adamw(model: torch.nn.Module, settings: config.Optimizer) -> Optimizer:
+def adamw(model: torch.nn.Module, settings: config_learning.Optimizer) -> Optimizer:
     """AdamW over all parameters, with the betas of the field's language models."""
     return torch.optim.AdamW(
         model.parameters(), lr=settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay

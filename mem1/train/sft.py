@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel
 
-from mem1.config import Sft
+from mem1.config_learning import Sft
 from mem1.records import Question
 from mem1.seeding import derive, stream
 from mem1.train.batch import PAD, ROW_TOKENS, collate

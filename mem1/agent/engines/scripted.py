@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mem1.agent import protocol
 from mem1.agent.engines.base import Output, Sampling, certain
 from mem1.agent.text import Codec
-from mem1.config import Imperfections
+from mem1.config_learning import Imperfections
 from mem1.records import Task
 from mem1.seeding import stream
 from mem1.tasks.atlas_solver import Solver

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from mem1.agent.rollout import scored
-from mem1.config import Imperfections
+from mem1.config_learning import Imperfections
 from mem1.tasks.atlas import World
 from mem1.tasks.atlas_solver import PERFECT
 from mem1.train.demonstrations import mixed_tasks

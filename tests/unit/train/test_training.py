@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from mem1.agent.text import Codec
-from mem1.config import Agent, Critic, Optimizer, Rl, Sft
+from mem1.config import Agent
+from mem1.config_learning import Critic, Optimizer, Rl, Sft
 from mem1.envs.search import SearchEnvironment
 from mem1.errors import StoppedError
 from mem1.records import StepMetrics, read_jsonl
@@ -32,14 +33,17 @@ SFT = Sft(
 )  # fmt: skip
 RL = Rl(
     estimator="grpo", steps=3, tasks=2, group=3, minibatches=2, clip_ratio=0.2, kl=0.01,
-    kl_in="loss", critic=None, least_valid=0.0, patience=3, entropy=0.001,
+    kl_in="loss", engine="plain", packing="tree", format_reward=False,
+    critic=None, least_valid=0.0, patience=3, entropy=0.001,
     temperature=1.0, optimizer=OPTIMIZER, checkpoint_every=1,
 )  # fmt: skip
 PPO = RL.model_copy(
     update={
         "estimator": "ppo",
         "kl_in": "reward",
-        "critic": Critic(optimizer=OPTIMIZER, gamma=1.0, lam=0.95, value_clip=0.5),
+        "critic": Critic(
+            optimizer=OPTIMIZER, gamma=1.0, lam=0.95, value_clip=0.5, warmup=0, passes=1
+        ),
     }
 )
 SHORT = AGENT.model_copy(update={"max_new_tokens": 12})
