@@ -10,7 +10,7 @@ from mem1.train.batch import PackedBatch
 from mem1.train.critic import Critic
 from mem1.train.experience import Experience
 from mem1.train.objective import value_loss
-from mem1.train.session import Trainee, accumulate, update
+from mem1.train.session import Trainee, accumulate, means, update
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,19 @@ class CriticStep:
         whitened = credit.whiten(advantages)
         return cls(settings, trainee, experience, values, returns, whitened)
 
-    def update(self, batches: list[PackedBatch], factor: float) -> dict[str, float]:
-        """One optimizer step at ``factor`` of the peak rate; what is logged."""
+    def learn(self, factor: float) -> dict[str, float]:
+        """All passes over the collection at ``factor`` of the peak rate; what is logged."""
+        parts = [
+            self._update(batches, factor)
+            for _ in range(self.settings.passes)
+            for batches in self.experience.minibatches
+        ]
+        explained = credit.explained_variance(self.values, self.returns)
+        logged = means(parts) | {"explained_variance": explained}
+        return {f"critic/{name}": value for name, value in logged.items()}
+
+    def _update(self, batches: list[PackedBatch], factor: float) -> dict[str, float]:
+        """One optimizer step."""
         count = sum(len(batch.row) for batch in batches)
         total: dict[str, float] = {}
         for batch in batches:
@@ -56,5 +67,4 @@ class CriticStep:
             terms.loss.backward()
             accumulate(total, terms.values())
         total["gradient_norm"] = update(self.trainee, self.settings.optimizer.clip, factor)
-        total["explained_variance"] = credit.explained_variance(self.values, self.returns)
-        return {f"critic/{name}": value for name, value in total.items()}
+        return total

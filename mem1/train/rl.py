@@ -12,7 +12,6 @@ advantage.
 import time
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -28,7 +27,7 @@ from mem1.train.experience import Experience, packing
 from mem1.train.forward import sampled_logprobs
 from mem1.train.objective import ESTIMATORS, rl_loss
 from mem1.train.ppo import CriticStep
-from mem1.train.session import Trainee, accumulate, peak_memory, rate, update
+from mem1.train.session import Trainee, accumulate, means, peak_memory, rate, update
 
 
 class RlTraining:
@@ -68,18 +67,19 @@ class RlTraining:
         settings = self._settings
         factor = rate(number, settings.steps, settings.optimizer)
         values = statistics(trajectories) | packing(trajectories, experience)
+        learns = critic is None or number >= critic.settings.warmup
         terms: list[dict[str, float]] = []
         for place, batches in enumerate(experience.minibatches):
-            term, gap = self._update_policy(batches, experience, advantages, reference, factor)
-            if critic is not None:
-                speed = rate(number, settings.steps, critic.settings.optimizer)
-                term |= critic.update(batches, speed)
+            term, gap = self._update_policy(
+                batches, experience, advantages, reference, factor if learns else None
+            )
             terms.append(term)
             if place == 0:  # later parts are compared with weights that have moved
                 values["logprob_gap_max"] = float(gap.max())
                 values["logprob_gap_mean"] = float(gap.mean())
-        for name in terms[0]:
-            values[name] = float(np.mean([term[name] for term in terms]))
+        values |= means(terms)
+        if critic is not None:
+            values |= critic.learn(rate(number, settings.steps, critic.settings.optimizer))
         values["rate"] = factor * settings.optimizer.lr
         updated = time.perf_counter()
         sampled = len(experience.order)
@@ -122,20 +122,25 @@ class RlTraining:
         experience: Experience,
         advantages: Tensor,
         reference: Tensor | None,
-        factor: float,
+        factor: float | None,
     ) -> tuple[dict[str, float], Tensor]:
-        """One optimizer step; its loss terms, and |trainer - engine| log-probs [A]."""
+        """One optimizer step; its loss terms, and |trainer - engine| log-probs [A].
+
+        Without a ``factor`` on the peak rate nothing is learned: the terms are statistics.
+        """
         settings = self._settings
         count = sum(len(batch.row) for batch in batches)
         total: dict[str, float] = {}
         gaps = []
+        learns = factor is not None
         for batch in batches:
-            result = sampled_logprobs(
-                self._policy.model,
-                batch,
-                settings.temperature,
-                entropy_gradient=settings.entropy > 0,
-            )
+            with torch.set_grad_enabled(learns):
+                result = sampled_logprobs(
+                    self._policy.model,
+                    batch,
+                    settings.temperature,
+                    entropy_gradient=settings.entropy > 0,
+                )
             places = experience.order.places(batch)
             old = experience.old[places]
             terms = rl_loss(
@@ -149,8 +154,10 @@ class RlTraining:
                 entropy_weight=settings.entropy,
                 count=count,
             )
-            terms.loss.backward()
+            if learns:
+                terms.loss.backward()
             gaps.append((result.logprobs.detach() - old).abs())
             accumulate(total, terms.values())
-        total["gradient_norm"] = update(self._policy, settings.optimizer.clip, factor)
+        if factor is not None:
+            total["gradient_norm"] = update(self._policy, settings.optimizer.clip, factor)
         return total, torch.cat(gaps)

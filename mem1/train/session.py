@@ -125,6 +125,11 @@ def accumulate(total: dict[str, float], terms: dict[str, float]) -> None:
         total[name] = total.get(name, 0.0) + value
 
 
+def means(parts: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each term over the optimizer steps of a round."""
+    return {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
+
+
 def peak_memory() -> float:
     """The most this process has used so far, in bytes: of the GPU if there is one, else RAM."""
     if torch.cuda.is_available():
