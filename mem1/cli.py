@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +31,14 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--index", type=Path, required=True, help="folder of the index")
     parser.add_argument("--checkpoint-dir", type=Path, required=True)
     parser.add_argument("--output-dir", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
+    parser.add_argument("--threads", type=int, default=1, help="threads of all processes")
+    parser.add_argument(
+        "--accept",
+        nargs="*",
+        choices=("configuration", "code", "input"),
+        default=os.environ.get("MEM1_ACCEPT", "").split(),
+        help="go on from checkpoints made with another one of these (also: MEM1_ACCEPT)",
+    )
     parser.add_argument("--tracking-uri", help="MLflow, for live metrics; none without it")
     parser.add_argument("--experiment", default="mem1", help="MLflow experiment: the preset")
 

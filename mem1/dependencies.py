@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # These carry settings, messages and digests. What they carry is in frozen sections and files.
 CARRIERS = frozenset(
     f"{PACKAGE}.{name}"
-    for name in ("cli", "config", "errors", "stages", "dependencies", "manifest", "provenance")
+    for name in (
+        *("cli", "config", "config_files", "config_learning", "stages", "launch"),
+        *("errors", "dependencies", "manifest", "provenance"),
+    )
 )
 
 

@@ -91,8 +91,9 @@ class Score(Record):
     question_em: list[float]  # per question by position, whatever the count
 
 
-# context: no room was left for another turn
-End = Literal["answered", "turns", "context", "running"]
+# context: no room was left for another turn; format: an output was malformed, and the rollout
+# was told to end there
+End = Literal["answered", "turns", "context", "format", "running"]
 
 
 class Trajectory(Record):

@@ -35,11 +35,12 @@ def main(argv: Sequence[str]) -> None:
     from mem1.train import base, session
     from mem1.train.checkpoint import Checkpoints
     from mem1.train.model import WEIGHTS, new_model, save_model
+    from mem1.train.trainee import PlainTrainee
 
     torch.set_num_threads(arguments.threads)
     codec = Codec(tokenizer.word_level())
     model = new_model(run.model, codec.size, run.base.seed)
-    trainee = session.Trainee(model, base.optimizers(model, run))
+    trainee = PlainTrainee(model, base.optimizers(model, run), run.base.optimizer.clip)
     training = base.BaseTraining(run, trainee, codec)
     metrics = session.train(
         "base",

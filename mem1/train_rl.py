@@ -25,11 +25,9 @@ def main(argv: Sequence[str]) -> None:
     from mem1.retrieval import bm25
     from mem1.seeding import derive
     from mem1.tasks.compose import load_panel
-    from mem1.train import session
     from mem1.train.collect import Arena, collapsed
-    from mem1.train.critic import Critic
     from mem1.train.job import Job
-    from mem1.train.model import load_model
+    from mem1.train.players import players as prepare
     from mem1.train.rl import RlTraining
 
     job = Job.prepare(
@@ -40,30 +38,23 @@ def main(argv: Sequence[str]) -> None:
         raise InputError(f"{arguments.config}: run {run.name} is of stage {run.run.stage}, not rl.")
     retriever = bm25.load(arguments.index, arguments.passages)
     tasks = load_panel(arguments.tasks)
-    policy = job.trainee(run.rl.optimizer)
-    parts: dict[str, session.Trainee] = {"policy": policy}
-    critic = None
-    if run.rl.critic is not None:
-        model = Critic(job.model)
-        critic = session.Trainee(model, [session.adamw(model, run.rl.critic.optimizer)])
-        parts["critic"] = critic
-    reference = load_model(Path(arguments.start))[0].eval() if run.rl.kl else None
+    players = prepare(job.model, run.rl, job.processes)
     environment = SearchEnvironment(retriever, run.retrieval.k, run.agent, job.codec)
     training = RlTraining(
         run.rl,
         derive(run.seed, "rl", run.run.seed),
-        policy,
-        critic,
-        reference,
+        players,
         tasks,
         Arena(environment, job.codec, run.agent, run.run.policy),
+        job.processes,
     )
     job.train(
         run.rl.steps,
         training.step,
-        session.Together(parts),
+        players.resumable,
         run.rl.checkpoint_every,
-        partial(collapsed, settings=run.rl),
+        finish=players.sync,
+        collapsed=partial(collapsed, settings=run.rl),
     )
 
 

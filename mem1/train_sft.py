@@ -25,7 +25,9 @@ def main(argv: Sequence[str]) -> None:
     from mem1.retrieval import bm25
     from mem1.seeding import derive
     from mem1.train.demonstrations import Teacher
+    from mem1.train.forward import Actor
     from mem1.train.job import Job
+    from mem1.train.players import plain
     from mem1.train.sft import SftTraining
 
     passages = arguments.world / "passages.jsonl"
@@ -38,7 +40,7 @@ def main(argv: Sequence[str]) -> None:
         raise InputError(
             f"{arguments.config}: run {run.name} is of stage {run.run.stage}, not sft."
         )
-    trainee = job.trainee(run.sft.optimizer)
+    trainee = plain(Actor(job.model.train()), run.sft.optimizer)
     teacher = Teacher(
         bm25.load(arguments.index, passages),
         run.retrieval.k,

@@ -9,11 +9,12 @@ Up to ``batch`` trajectories run together; one that is done makes room for the n
 numbers belong to (task, sample, turn), so a trajectory does not depend on its neighbours.
 
 Departures from the paper: a malformed output costs a turn and is told so, instead of ending
-the trajectory; a search on the last allowed turn is not carried out.
+the trajectory (``end_on_malformed`` ends it, for the paper's ablation); a search on the last
+allowed turn is not carried out.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tqdm import tqdm
@@ -54,14 +55,16 @@ def rollout(
     seed: int,
     samples: Sequence[int] = (0,),
     batch: int = 64,
+    end_on_malformed: bool = False,
     progress: bool = True,
     on_done: Callable[[Trajectory], None] | None = None,
 ) -> list[Trajectory]:
     """Run each task once for each number in ``samples``; the caller scores.
 
     Returns trajectories in the order of ``tasks``, and for each task in that of ``samples``.
-    They end with ``answered``, with ``turns`` when the budget of the task is used up, or with
-    ``context`` when no room is left for another turn (policy ``full`` only).
+    They end with ``answered``, with ``turns`` when the budget of the task is used up, with
+    ``context`` when no room is left for another turn (policy ``full`` only), or, if
+    ``end_on_malformed``, with ``format`` at the first malformed output.
 
     A turn's ``seconds`` are the wall time of the step it was part of divided by the number of
     trajectories in that step, so they add up to the wall time of the whole rollout.
@@ -78,6 +81,9 @@ def rollout(
     ]
     for each in waiting:
         policy.context(each.prompt, [])  # refuses a prompt that does not fit, before any work
+    final: dict[str, End] = {"answer": "answered"}
+    if end_on_malformed:
+        final["malformed"] = "format"
     done: list[Trajectory | None] = [None] * len(waiting)
     waiting.reverse()
     live: list[_Live] = []
@@ -90,13 +96,13 @@ def rollout(
             contexts = [policy.context(each.prompt, each.turns) for each in live]
             outputs = engine.generate(contexts, sampling, [_seed(each, seed) for each in live])
             actions = [protocol.parse(output.text) for output in outputs]
-            infos = _observe(live, actions, environment)
+            infos = _observe(live, actions, environment, final)
             seconds = (time.perf_counter() - started) / len(live)
             staying = []
             for i, each in enumerate(live):
                 turn = _turn(contexts[i], outputs[i], actions[i], infos[i], seconds)
                 each.turns.append(turn)
-                end = _end(each, policy, agent)
+                end = _end(each, policy, agent, final)
                 if end is None:
                     staying.append(each)
                     continue
@@ -128,13 +134,16 @@ def _seed(each: _Live, seed: int) -> int:
 
 
 def _observe(
-    live: Sequence[_Live], actions: Sequence[protocol.Action], environment: Environment
+    live: Sequence[_Live],
+    actions: Sequence[protocol.Action],
+    environment: Environment,
+    final: Mapping[str, End],
 ) -> list[Observation | None]:
-    """What follows each action: None for an answer, and on the last allowed turn."""
+    """What follows each action: None for a ``final`` one, and on the last allowed turn."""
     requests = {
         i: Request(each.task, left, action)
         for i, (each, action) in enumerate(zip(live, actions, strict=True))
-        if (left := each.task.max_turns - len(each.turns) - 1) > 0 and action.kind != "answer"
+        if (left := each.task.max_turns - len(each.turns) - 1) > 0 and action.kind not in final
     }
     observed = environment.step(list(requests.values())) if requests else []
     infos = dict(zip(requests, observed, strict=True))
@@ -162,10 +171,10 @@ def _turn(
     )
 
 
-def _end(each: _Live, policy: ContextPolicy, agent: Agent) -> End | None:
+def _end(each: _Live, policy: ContextPolicy, agent: Agent, final: Mapping[str, End]) -> End | None:
     """Why the trajectory ends after its newest turn; None if it goes on."""
-    if each.turns[-1].action == "answer":
-        return "answered"
+    if each.turns[-1].action in final:
+        return final[each.turns[-1].action]
     if len(each.turns) == each.task.max_turns:
         return "turns"
     if policy.name == "full" and full_context(policy.context(each.prompt, each.turns), agent):

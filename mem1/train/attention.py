@@ -70,7 +70,8 @@ def plan(subtree_end: Tensor, backend: str = "branches") -> AttentionPlan:
     run as plain causal attention, unless ``dense`` is asked for as the reference.
 
     Raises:
-        InputError: no such backend, or ``branches`` away from a CPU.
+        InputError: no such backend, or ``branches`` away from a CPU or for rows that are no
+            trees (see ``stitched``).
     """
     if backend not in BACKENDS:
         raise InputError(f"There is no attention backend {backend!r}: use one of {[*BACKENDS]}.")

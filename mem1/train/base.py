@@ -30,7 +30,7 @@ from mem1.tasks import atlas
 from mem1.train.batch import PAD, PackedBatch, collate
 from mem1.train.demonstrations import Teacher, mixed_tasks
 from mem1.train.forward import sampled_logprobs
-from mem1.train.session import Trainee, rate, update
+from mem1.train.trainee import Trainee, rate
 from mem1.train.tree import Tree, pack, views_of
 
 LARGEST_LABEL = 16  # questions are numbered up to this one
@@ -209,11 +209,12 @@ class BaseTraining:
             offsets = [random.randint(0, base.largest_offset) for _ in trees]
             batch = collate(trees, PAD, offsets)
             with torch.autocast("cpu", torch.bfloat16, enabled=base.precision == "bf16"):
-                result = sampled_logprobs(self._trainee.model, batch, entropy_gradient=False)
+                result = sampled_logprobs(self._trainee.module, batch, entropy_gradient=False)
             outputs = batch.trajectory >= 0
             loss = -result.logprobs[outputs].mean()
             context = -result.logprobs[~outputs].mean() if (~outputs).any() else loss * 0
-            (share * (loss + base.context_weight * context)).backward()
+            part = share * (loss + base.context_weight * context)
+            self._trainee.backward(part, last=policy == [*self._shares][-1])
             # More likely than not is the greedy choice; a miss by ties does not matter here.
             right = result.logprobs.detach() > -0.6931
             values[f"{policy}/loss"] = float(loss.detach())
@@ -222,7 +223,7 @@ class BaseTraining:
             values[f"{policy}/turns_right"] = whole_turns(right, batch)
             values[f"{policy}/tokens"] = float(batch.ids.numel())
         factor = base_rate(number, self._run)
-        values["gradient_norm"] = update(self._trainee, base.optimizer.clip, factor)
+        values["gradient_norm"] = self._trainee.update(factor)
         values["rate"] = factor
         return values
 

@@ -49,6 +49,13 @@ class PackedBatch:
         return PackedBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
+def nothing() -> PackedBatch:
+    """A row without a sampled token (A = 0): for a process that has less to do than others."""
+    none = np.zeros(0, dtype=np.int64)
+    one = np.array([PAD], dtype=np.int64)
+    return collate([Tree(one, one * 0, one * 0 - 1, one * 0 + 1, none, none, none, none)], PAD)
+
+
 def collate(
     rows: Sequence[Tree] | Sequence[Sequence[Tree]],
     pad_id: int,

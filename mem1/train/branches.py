@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from mem1.errors import InputError
+
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
@@ -39,6 +41,9 @@ def segments(subtree_end: Tensor) -> Segments:
     """The segments of ``subtree_end`` [B, S].
 
     A token has exactly one child iff the next token's subtree ends where its own does.
+
+    Raises:
+        InputError: intervals overlap without being nested, as in a stitched row.
     """
     long: list[tuple[int, int, int]] = []
     below: list[tuple[int, int, int, int]] = []
@@ -46,9 +51,18 @@ def segments(subtree_end: Tensor) -> Segments:
     for row, end in enumerate(subtree_end.numpy()):
         starts = np.concatenate([[0], np.flatnonzero(np.diff(end)) + 1])
         stops = np.append(starts[1:], len(end))
+        around: list[int] = []  # ends of the subtrees that the segment lies in, innermost last
         for start, stop, last in zip(
             starts.tolist(), stops.tolist(), end[starts].tolist(), strict=True
         ):
+            while around and around[-1] <= start:
+                around.pop()
+            if around and last > around[-1]:
+                raise InputError(
+                    "The attention backend 'branches' runs trees, and this row is none (it is "
+                    "stitched): use 'dense', or 'flex' on a GPU."
+                )
+            around.append(last)
             if stop - start > SHORT:
                 long.append((row, start, stop))
             else:

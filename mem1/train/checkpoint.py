@@ -2,12 +2,14 @@
 
 The folder is not an output of the workflow, which would delete it when a job fails.
 Nothing random has to be kept beside the step: all streams are named by seed and step. The
-state of torch's generator is kept all the same, for models with dropout.
+state of torch's generator in each process is kept all the same, for models with dropout.
+
+Of several processes all read and the first one writes. States hold whole tensors, so that
+another number of processes can go on with them.
 """
 
 import fcntl
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import torch
 
 from mem1.errors import InputError
 from mem1.provenance import file_digest, read_json, replacing, write_json
+from mem1.train.processes import ALONE, Processes
 
 KEPT = 2
 
@@ -23,21 +26,32 @@ KEPT = 2
 class Checkpoints:
     """The checkpoints of one run.
 
-    ``identity`` names what the run is made of (configuration, start, data), by digest. A
-    checkpoint of another identity is refused.
+    ``identity`` names what the run is made of (configuration, input, code), by digest. A
+    checkpoint of another identity is refused, but for the parts in ``accepted``.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: dict[str, str],
+        accepted: Sequence[str] = (),
+        processes: Processes = ALONE,
+    ) -> None:
         self.folder = folder
         self._identity = identity
+        self._accepted = accepted
+        self._processes = processes
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder: two trainings must not write the same checkpoints.
+        """Hold the folder, if first: two trainings must not write the same checkpoints.
 
         Raises:
             InputError: another process holds it.
         """
+        if not self._processes.first:
+            yield
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / "lock", "w") as file:
             try:
@@ -49,9 +63,15 @@ class Checkpoints:
             yield
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Keep ``state`` after ``step`` steps; the manifest is written last."""
+        """Keep ``state`` after ``step`` steps; the manifest is written last.
+
+        All processes call it; the state is that of the first.
+        """
+        generators = self._processes.gather(torch.get_rng_state())
+        if not self._processes.first:
+            return
         path = self._path(step)
-        state = {**state, "torch_rng": torch.get_rng_state()}
+        state = {**state, "torch_rng": generators}
         with replacing(path) as temporary:
             torch.save(state, temporary)
         manifest = {"step": step, "sha256": file_digest(path), "identity": self._identity}
@@ -73,18 +93,21 @@ class Checkpoints:
         manifest = read_json(path.with_suffix(".json"))
         found = manifest["identity"]
         for name in sorted(found.keys() | self._identity.keys()):
-            if found.get(name) != self._identity.get(name):
+            if found.get(name) != self._identity.get(name) and name not in self._accepted:
                 raise InputError(
-                    f"{path} belongs to a training with another {name}: restore that, or "
-                    f"remove the folder {self.folder} to start from the beginning."
+                    f"{path} belongs to a training with another {name}: restore that, remove "
+                    f"the folder {self.folder} to start from the beginning, or go on all the "
+                    f"same with --accept {name} (MEM1_ACCEPT={name} in the workflow)."
                 )
         if not path.is_file() or file_digest(path) != manifest["sha256"]:
             raise InputError(
                 f"{path} is damaged: remove it and {path.with_suffix('.json').name} to go on "
                 f"from the checkpoint before."
             )
-        state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
-        torch.set_rng_state(state.pop("torch_rng"))
+        state = torch.load(path, weights_only=True, mmap=True)
+        generators = state.pop("torch_rng")
+        rank = self._processes.rank
+        torch.set_rng_state(generators[rank if rank < len(generators) else 0])
         return steps[-1], state
 
     def _path(self, step: int) -> Path:

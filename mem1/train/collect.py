@@ -1,9 +1,10 @@
 """Collection: which tasks a step plays, where, and what the trajectories looked like.
 
-Rewards are those of the paper for questions (exact matches summed over the objectives, no
-format reward), from the scorer that evaluation uses. Sampling is at the temperature of the
-loss, without top-p or top-k, so the recorded log-probabilities are those of the policy that
-is trained.
+Rewards are those of the paper for questions: exact matches summed over the objectives, from
+the scorer that evaluation uses. With ``rl.format_reward`` (the paper's ablation) a malformed
+output ends its trajectory, which gets -1 instead; evaluation knows nothing of it. Sampling is
+at the temperature of the loss, without top-p or top-k, so the recorded log-probabilities are
+those of the policy that is trained.
 """
 
 from collections.abc import Sequence
@@ -21,9 +22,10 @@ from mem1.config import Agent
 from mem1.config_learning import Rl
 from mem1.envs.base import Environment
 from mem1.records import StepMetrics, Task, Trajectory
-from mem1.seeding import derive, stream
+from mem1.seeding import stream
 
 BATCH = 128  # trajectories that are decoded together
+MALFORMED = -1.0  # reward of a trajectory that a malformed output ended
 
 
 def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]:
@@ -37,8 +39,12 @@ def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]
 
 
 def rewards(trajectories: Sequence[Trajectory]) -> Tensor:
-    """[T] exact matches of each scored trajectory."""
-    values = [one.score.em for one in trajectories if one.score is not None]
+    """[T] exact matches of each scored trajectory; -1 where a malformed output ended it."""
+    values = [
+        MALFORMED if one.end == "format" else one.score.em
+        for one in trajectories
+        if one.score is not None
+    ]
     return torch.tensor(values, dtype=torch.float32)
 
 
@@ -48,9 +54,10 @@ def statistics(trajectories: Sequence[Trajectory]) -> dict[str, float]:
     scores = [one.score for one in trajectories if one.score is not None]
     count = len(trajectories)
     return {
-        "reward": sum(score.em for score in scores) / count,
+        "reward": float(rewards(trajectories).double().sum()) / count,
         "em": sum(score.em for score in scores) / count,
         "answered": sum(one.end == "answered" for one in trajectories) / count,
+        "malformed_ends": sum(one.end == "format" for one in trajectories) / count,
         "wrong_count": sum(score.zero == "count" for score in scores) / count,
         "valid_actions": sum(turn.action != "malformed" for turn in turns) / len(turns),
         "valid_searches": sum(turn.action == "search" for turn in turns) / count,
@@ -101,15 +108,8 @@ class Arena:
             seed=seed,
             samples=range(settings.group),
             batch=BATCH,
+            end_on_malformed=settings.format_reward,
             progress=False,
         )
         owners = [task for task in tasks for _ in range(settings.group)]
         return [scored(one, task) for one, task in zip(trajectories, owners, strict=True)]
-
-
-def collect(
-    arena: Arena, engine: Engine, tasks: Sequence[Task], settings: Rl, seed: int, number: int
-) -> list[Trajectory]:
-    """The trajectories of step ``number`` of a training with ``seed``."""
-    chosen = order(tasks, settings.tasks, number, seed)
-    return arena.play(engine, chosen, settings, derive(seed, "collect", number))

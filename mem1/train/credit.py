@@ -23,6 +23,7 @@ from torch import Tensor
 from mem1.train.batch import PackedBatch
 
 EPSILON = 1e-8  # beside a standard deviation of advantages
+NOTHING = 1e-6  # variance of returns
 
 
 class TrajectoryOrder:
@@ -101,7 +102,8 @@ def whiten(advantages: Tensor) -> Tensor:
 def explained_variance(values: Tensor, returns: Tensor) -> float:
     """1 - Var(returns - values) / Var(returns): 1 is a perfect critic, 0 a constant one.
 
-    0 where all returns are equal, so that there is nothing to explain.
+    0 where all returns are equal, but for KL penalties, so that there is nothing to explain.
     """
     total = returns.var(correction=0)
-    return float(1 - (returns - values).var(correction=0) / total) if total > 0 else 0.0
+    explained = 1 - (returns - values).var(correction=0) / total
+    return float(explained) if total > NOTHING else 0.0

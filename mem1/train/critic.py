@@ -20,15 +20,16 @@ from mem1.train.forward import sampled_states
 class Critic(nn.Module):
     """Values of the sampled tokens of a batch."""
 
-    def __init__(self, policy: PreTrainedModel) -> None:
+    def __init__(self, policy: PreTrainedModel, backend: str = "branches") -> None:
         super().__init__()
+        self._backend = backend
         self.backbone = copy.deepcopy(cast(PreTrainedModel, policy.base_model))
         width = policy.config.get_text_config().hidden_size
         self.head = nn.Linear(width, 1)
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, batch: PackedBatch, backend: str = "branches") -> Tensor:
+    def forward(self, batch: PackedBatch) -> Tensor:
         """[A] values, float32, in the order of the sampled tokens of ``batch``."""
-        states = sampled_states(self.backbone, batch, backend)
+        states = sampled_states(self.backbone, batch.to(self.head.weight.device), self._backend)
         return self.head(states).squeeze(-1).to(torch.float32)

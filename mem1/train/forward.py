@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
@@ -90,3 +90,21 @@ def sampled_logprobs(
     ]
     logprobs, entropy = zip(*parts, strict=True)
     return SampledLogprobs(torch.cat(logprobs), torch.cat(entropy))
+
+
+class Actor(nn.Module):
+    """``sampled_logprobs`` of a model as a module: ZeRO-3 gathers weights when one is called."""
+
+    def __init__(self, model: PreTrainedModel, backend: str = "branches") -> None:
+        super().__init__()
+        self.model = model
+        self._backend = backend
+
+    def forward(
+        self, batch: PackedBatch, temperature: float, entropy_gradient: bool
+    ) -> SampledLogprobs:
+        """As ``sampled_logprobs``; ``batch`` may be on any device."""
+        device = next(self.model.parameters()).device
+        return sampled_logprobs(
+            self.model, batch.to(device), temperature, self._backend, entropy_gradient
+        )

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from mem1 import cli, config_learning, manifest
+from mem1 import cli, manifest
 from mem1.agent.text import Codec, load_codec
+from mem1.dependencies import code_digest
 from mem1.errors import InputError
 from mem1.provenance import json_digest, write_json
 from mem1.records import StepMetrics, write_jsonl
@@ -19,6 +20,7 @@ from mem1.tracking import Live
 from mem1.train import session
 from mem1.train.checkpoint import Checkpoints
 from mem1.train.model import load_model, new_model, save_model
+from mem1.train.processes import Processes
 
 SCRATCH = "scratch"
 
@@ -34,6 +36,7 @@ class Job:
     model: PreTrainedModel
     codec: Codec
     tokenizer: Path  # folder
+    processes: Processes
 
     @classmethod
     def prepare(cls, command: str, arguments: argparse.Namespace, inputs: list[Path]) -> "Job":
@@ -43,15 +46,17 @@ class Job:
             InputError: the start is missing or damaged, or its tokenizer is another one than
                 the preset's.
         """
-        torch.set_num_threads(arguments.threads)
         run = cli.read_section(arguments.config, TrainingRun)
+        processes = Processes.started(run.rl.engine if run.rl else "plain")
+        torch.set_num_threads(max(1, arguments.threads // processes.count))
         tokenizer: Path | None = getattr(arguments, "tokenizer", None)
         if arguments.start == SCRATCH:
             if run.model is None or tokenizer is None:
                 raise InputError(f"Run {run.name} cannot start from scratch: give it a model.")
             codec = load_codec(tokenizer)
             model = new_model(run.model, codec.size, derive(run.seed, "model", run.run.seed))
-            return cls(command, arguments, inputs, run, model, codec, tokenizer)
+            torch.nn.Module.to(model, processes.device)
+            return cls(command, arguments, inputs, run, model, codec, tokenizer, processes)
         start = Path(arguments.start)
         model, codec = load_model(start)
         if tokenizer is not None:
@@ -61,11 +66,8 @@ class Job:
                     f"{start} was trained with another tokenizer than {tokenizer}: train the "
                     f"model again, or restore the tokenizer it was made with."
                 )
-        return cls(command, arguments, [start, *inputs], run, model, codec, start)
-
-    def trainee(self, optimizer: config_learning.Optimizer) -> session.Trainee[PreTrainedModel]:
-        """The model with its optimizer."""
-        return session.Trainee(self.model.train(), [session.adamw(self.model, optimizer)])
+        torch.nn.Module.to(model, processes.device)
+        return cls(command, arguments, [start, *inputs], run, model, codec, start, processes)
 
     def train(
         self,
@@ -73,15 +75,22 @@ class Job:
         step: Callable[[int], dict[str, float]],
         trainee: session.Resumable,
         every: int,
+        finish: Callable[[], None] = lambda: None,
         collapsed: Callable[[Sequence[StepMetrics]], str | None] = lambda metrics: None,
     ) -> None:
-        """Run all steps and write the outputs, the manifest last."""
+        """Run all steps and write the outputs, the manifest last.
+
+        ``finish`` is called before the model is saved.
+        """
         arguments = self.arguments
         identity = {
             "configuration": json_digest(self.run.model_dump(mode="json")),
             "input": json_digest([manifest.digest(path) for path in self.inputs]),
+            "code": code_digest(self.command),
         }
-        checkpoints = Checkpoints(arguments.checkpoint_dir, identity)
+        checkpoints = Checkpoints(
+            arguments.checkpoint_dir, identity, arguments.accept, self.processes
+        )
 
         def live(done: int) -> Live:
             return Live.open(
@@ -94,8 +103,11 @@ class Job:
             )
 
         metrics = session.train(
-            self.run.name, steps, step, trainee, checkpoints, every, live, collapsed
+            self.run.name, steps, step, trainee, checkpoints, every, live, collapsed, self.processes
         )
+        finish()
+        if not self.processes.first:
+            return
         folder: Path = arguments.output_dir
         save_model(self.model, self.tokenizer, folder / "model")
         write_jsonl(folder / session.METRICS, metrics)

@@ -6,11 +6,11 @@ from torch import Tensor
 
 from mem1 import config_learning
 from mem1.train import credit
-from mem1.train.batch import PackedBatch
 from mem1.train.critic import Critic
-from mem1.train.experience import Experience
+from mem1.train.experience import Experience, Minibatch
 from mem1.train.objective import value_loss
-from mem1.train.session import Trainee, accumulate, means, update
+from mem1.train.session import accumulate, means
+from mem1.train.trainee import Trainee
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class CriticStep:
         rewards: Tensor,
     ) -> "CriticStep":
         """Credit ``experience`` for ``rewards`` [N] of its tokens."""
-        values = experience.gather(trainee.model)
+        values = experience.gather(trainee.module)
         advantages, returns = credit.gae(
             rewards, values, experience.order, settings.gamma, settings.lam
         )
@@ -43,28 +43,28 @@ class CriticStep:
     def learn(self, factor: float) -> dict[str, float]:
         """All passes over the collection at ``factor`` of the peak rate; what is logged."""
         parts = [
-            self._update(batches, factor)
+            self._update(part, factor)
             for _ in range(self.settings.passes)
-            for batches in self.experience.minibatches
+            for part in self.experience.minibatches
         ]
         explained = credit.explained_variance(self.values, self.returns)
         logged = means(parts) | {"explained_variance": explained}
         return {f"critic/{name}": value for name, value in logged.items()}
 
-    def _update(self, batches: list[PackedBatch], factor: float) -> dict[str, float]:
+    def _update(self, part: Minibatch, factor: float) -> dict[str, float]:
         """One optimizer step."""
-        count = sum(len(batch.row) for batch in batches)
         total: dict[str, float] = {}
-        for batch in batches:
-            places = self.experience.order.places(batch)
+        for batch in part.rows:
+            values, places = self.trainee.module(batch), self.experience.order.places(batch)
             terms = value_loss(
-                self.trainee.model(batch),
-                self.values[places],
-                self.returns[places],
+                values,
+                self.values[places].to(values.device),
+                self.returns[places].to(values.device),
                 self.settings.value_clip,
-                count,
+                part.count,
             )
-            terms.loss.backward()
+            self.trainee.backward(terms.loss, last=batch is part.rows[-1])
             accumulate(total, terms.values())
-        total["gradient_norm"] = update(self.trainee, self.settings.optimizer.clip, factor)
+        total = self.experience.processes.sums(total)
+        total["gradient_norm"] = self.trainee.update(factor)
         return total

@@ -7,6 +7,9 @@ logged at every step.
 Estimators: ``ppo`` is the paper's, with a critic that credits single tokens across turns
 (``train.credit``, ``train.critic``). ``grpo`` and ``reinforce++`` share all of it but the
 advantage.
+
+Several processes each play and pack their share of the tasks of every minibatch. What was
+played is then known to all, so that rewards are compared and credit is given over the whole.
 """
 
 import time
@@ -14,20 +17,20 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from mem1.agent.engines.hf import HFEngine
 from mem1.config_learning import Rl
-from mem1.records import Task
-from mem1.train.batch import PackedBatch
-from mem1.train.collect import BATCH, Arena, collect, rewards, statistics
+from mem1.records import Task, Trajectory
+from mem1.seeding import derive
+from mem1.train.collect import BATCH, Arena, order, rewards, statistics
 from mem1.train.credit import token_rewards
-from mem1.train.critic import Critic
-from mem1.train.experience import Experience, packing
-from mem1.train.forward import sampled_logprobs
+from mem1.train.experience import Experience, Minibatch, own_tasks, packing
 from mem1.train.objective import ESTIMATORS, rl_loss
+from mem1.train.players import Players
 from mem1.train.ppo import CriticStep
-from mem1.train.session import Trainee, accumulate, means, peak_memory, rate, update
+from mem1.train.processes import Processes
+from mem1.train.session import accumulate, means, peak_memory
+from mem1.train.trainee import rate
 
 
 class RlTraining:
@@ -37,46 +40,47 @@ class RlTraining:
         self,
         settings: Rl,
         seed: int,
-        policy: Trainee[PreTrainedModel],
-        critic: Trainee[Critic] | None,
-        reference: PreTrainedModel | None,
+        players: Players,
         tasks: Sequence[Task],
         arena: Arena,
+        processes: Processes,
     ) -> None:
-        """``critic`` goes with ``ppo``; ``reference``, the starting policy, with a KL weight."""
+        """
+        Raises:
+            InputError: the tasks of a minibatch cannot be divided among the processes.
+        """
         self._settings = settings
         self._seed = seed
-        self._policy = policy
-        self._critic = critic
-        self._reference = reference
+        self._players = players
         self._tasks = tasks
         self._arena = arena
-        self._engine = HFEngine(policy.model, arena.codec, max_rows=BATCH)
+        self._processes = processes
+        self._engine = HFEngine(players.rollout, arena.codec, max_rows=BATCH)
+        self._own = own_tasks(settings.tasks, settings.minibatches, processes)
 
     def step(self, number: int) -> dict[str, float]:
         """Collect and update once; returns what is logged."""
         started = time.perf_counter()
-        trajectories = collect(
-            self._arena, self._engine, self._tasks, self._settings, self._seed, number
-        )
+        trajectories = self._collect(number)
         collected = time.perf_counter()
-        experience = Experience.of(trajectories, rewards(trajectories), self._settings)
+        settings, processes = self._settings, self._processes
+        experience = Experience.of(trajectories, rewards(trajectories), settings, processes)
         reference = self._reference_logprobs(experience)
         critic = self._critic_step(experience, reference)
         advantages = self._advantages(experience) if critic is None else critic.advantages
-        settings = self._settings
         factor = rate(number, settings.steps, settings.optimizer)
         values = statistics(trajectories) | packing(trajectories, experience)
         learns = critic is None or number >= critic.settings.warmup
         terms: list[dict[str, float]] = []
-        for place, batches in enumerate(experience.minibatches):
+        for place, part in enumerate(experience.minibatches):
             term, gap = self._update_policy(
-                batches, experience, advantages, reference, factor if learns else None
+                part, experience, advantages, reference, factor if learns else None
             )
             terms.append(term)
             if place == 0:  # later parts are compared with weights that have moved
-                values["logprob_gap_max"] = float(gap.max())
-                values["logprob_gap_mean"] = float(gap.mean())
+                gaps = torch.cat(processes.gather(gap))
+                values["logprob_gap_max"] = float(gaps.max())
+                values["logprob_gap_mean"] = float(gaps.mean())
         values |= means(terms)
         if critic is not None:
             values |= critic.learn(rate(number, settings.steps, critic.settings.optimizer))
@@ -88,27 +92,36 @@ class RlTraining:
         values["machine/peak_bytes"] = peak_memory()
         return values
 
+    def _collect(self, number: int) -> list[Trajectory]:
+        """The trajectories of step ``number``, task by task: each process plays its own."""
+        self._players.sync()
+        settings = self._settings
+        chosen = order(self._tasks, settings.tasks, number, self._seed)
+        own = [task for part in self._own for task in part]
+        seed = derive(self._seed, "collect", number)
+        played = self._arena.play(self._engine, [chosen[i] for i in own], settings, seed)
+        group = settings.group
+        mine = {i: played[n * group : (n + 1) * group] for n, i in enumerate(own)}
+        everyone = {i: one for part in self._processes.gather(mine) for i, one in part.items()}
+        return [one for i in range(len(chosen)) for one in everyone[i]]
+
     def _reference_logprobs(self, experience: Experience) -> Tensor | None:
         """[N], or None where no reference is needed."""
-        model = self._reference
+        model = self._players.reference
         if model is None:
             return None
         temperature = self._settings.temperature
-        return experience.gather(
-            lambda batch: (
-                sampled_logprobs(model, batch, temperature, entropy_gradient=False).logprobs
-            )
-        )
+        return experience.gather(lambda batch: model(batch, temperature, False).logprobs)
 
     def _critic_step(self, experience: Experience, reference: Tensor | None) -> CriticStep | None:
         """Credit by the critic, if there is one."""
-        settings = self._settings
-        if self._critic is None or settings.critic is None:
+        settings, critic = self._settings, self._players.critic
+        if critic is None or settings.critic is None:
             return None
         penalized = reference is not None and settings.kl_in == "reward"
         logratio = experience.old - reference if penalized and reference is not None else None
         tokens = token_rewards(experience.rewards, experience.order, logratio, settings.kl)
-        return CriticStep.begin(settings.critic, self._critic, experience, tokens)
+        return CriticStep.begin(settings.critic, critic, experience, tokens)
 
     def _advantages(self, experience: Experience) -> Tensor:
         """[N]: credit of whole trajectories."""
@@ -118,46 +131,39 @@ class RlTraining:
 
     def _update_policy(
         self,
-        batches: list[PackedBatch],
+        part: Minibatch,
         experience: Experience,
         advantages: Tensor,
         reference: Tensor | None,
         factor: float | None,
     ) -> tuple[dict[str, float], Tensor]:
-        """One optimizer step; its loss terms, and |trainer - engine| log-probs [A].
+        """One optimizer step; its loss terms, and this process's |trainer - engine| log-probs.
 
         Without a ``factor`` on the peak rate nothing is learned: the terms are statistics.
         """
-        settings = self._settings
-        count = sum(len(batch.row) for batch in batches)
+        settings, policy = self._settings, self._players.policy
         total: dict[str, float] = {}
         gaps = []
-        learns = factor is not None
-        for batch in batches:
-            with torch.set_grad_enabled(learns):
-                result = sampled_logprobs(
-                    self._policy.model,
-                    batch,
-                    settings.temperature,
-                    entropy_gradient=settings.entropy > 0,
-                )
-            places = experience.order.places(batch)
-            old = experience.old[places]
+        for batch in part.rows:
+            with torch.set_grad_enabled(factor is not None):
+                result = policy.module(batch, settings.temperature, settings.entropy > 0)
+            device, places = result.logprobs.device, experience.order.places(batch)
+            old = experience.old[places].to(device)
             terms = rl_loss(
                 result.logprobs,
                 result.entropy,
                 old,
-                advantages[places],
+                advantages[places].to(device),
                 clip_ratio=settings.clip_ratio,
-                ref_logprobs=None if reference is None else reference[places],
+                ref_logprobs=None if reference is None else reference[places].to(device),
                 kl_weight=settings.kl if settings.kl_in == "loss" else 0.0,
                 entropy_weight=settings.entropy,
-                count=count,
+                count=part.count,
             )
-            if learns:
-                terms.loss.backward()
-            gaps.append((result.logprobs.detach() - old).abs())
+            if factor is not None:
+                policy.backward(terms.loss, last=batch is part.rows[-1])
+            gaps.append((result.logprobs.detach() - old).abs().cpu())
             accumulate(total, terms.values())
-        if factor is not None:
-            total["gradient_norm"] = update(self._policy, settings.optimizer.clip, factor)
+        total = experience.processes.sums(total)
+        total["gradient_norm"] = 0.0 if factor is None else policy.update(factor)
         return total, torch.cat(gaps)

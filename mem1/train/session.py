@@ -5,28 +5,24 @@ number alone. So a run that was killed goes on from its newest checkpoint and en
 same bytes as one that was not.
 """
 
-import math
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import torch
-from torch.optim import Optimizer
 from tqdm import tqdm
 
-from mem1 import config_learning
 from mem1.errors import StoppedError
 from mem1.records import StepMetrics, write_jsonl
 from mem1.tracking import Live
 from mem1.train.checkpoint import Checkpoints
+from mem1.train.processes import ALONE, Processes
 
 METRICS = "metrics.jsonl"
 MACHINE = "machine.jsonl"  # speeds and memory, which differ from run to run: never an output
 MEASURED = "machine/"  # begins the names of those
-
-M = TypeVar("M", bound=torch.nn.Module)
 
 
 class Resumable(Protocol):
@@ -42,31 +38,10 @@ class Resumable(Protocol):
 
 
 @dataclass
-class Trainee(Generic[M]):
-    """A model and its optimizers."""
-
-    model: M
-    optimizers: Sequence[Optimizer]
-
-    def state(self) -> dict:
-        """Everything to continue from."""
-        return {
-            "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-        }
-
-    def restore(self, state: dict) -> None:
-        """Continue from what ``state`` returned."""
-        self.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-
-
-@dataclass
 class Together:
     """Several trainees that are trained in the same steps, by name."""
 
-    parts: dict[str, Trainee]
+    parts: dict[str, Resumable]
 
     def state(self) -> dict:
         """Everything to continue from."""
@@ -76,47 +51,6 @@ class Together:
         """Continue from what ``state`` returned."""
         for name, part in self.parts.items():
             part.restore(state[name])
-
-
-def rate(step: int, steps: int, settings: config_learning.Optimizer) -> float:
-    """Factor on the peak learning rate at ``step`` (from 0): linear warm-up, then cosine."""
-    warm = min(1.0, (step + 1) / (settings.warmup + 1))
-    progress = min(1.0, step / max(1, steps - 1))
-    cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return warm * (settings.final_lr + (1 - settings.final_lr) * cosine)
-
-
-def adamw(model: torch.nn.Module, settings: config_learning.Optimizer) -> Optimizer:
-    """AdamW over all parameters, with the betas of the field's language models."""
-    return torch.optim.AdamW(
-        model.parameters(), lr=settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay
-    )
-
-
-def update(trainee: Trainee, clip: float, factor: float) -> float:
-    """Clip the gradients, step all optimizers at ``factor`` of their peak rates, and clear.
-
-    Returns:
-        The norm of the gradient before clipping.
-
-    Raises:
-        StoppedError: it is no finite number; the weights are as they were.
-    """
-    norm = torch.nn.utils.clip_grad_norm_(trainee.model.parameters(), clip)
-    if not torch.isfinite(norm):
-        raise StoppedError(
-            f"the gradient's norm is {float(norm)}: lower the learning rate or the KL weight, "
-            f"and start again"
-        )
-    for optimizer in trainee.optimizers:
-        peaks = [group["lr"] for group in optimizer.param_groups]
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * factor
-        optimizer.step()
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak
-        optimizer.zero_grad(set_to_none=True)
-    return float(norm)
 
 
 def accumulate(total: dict[str, float], terms: dict[str, float]) -> None:
@@ -146,8 +80,11 @@ def train(
     every: int,
     live: Callable[[int], Live],
     collapsed: Callable[[Sequence[StepMetrics]], str | None] = lambda metrics: None,
+    processes: Processes = ALONE,
 ) -> list[StepMetrics]:
     """Run ``step`` for each step number from the newest checkpoint to ``steps``.
+
+    Of several ``processes`` all do the steps, and the first one logs and saves.
 
     ``live`` opens the tracker at the step it is given. The metrics so far lie in the
     checkpoint folder, for those who do not want to wait. ``collapsed`` looks at them after
@@ -173,22 +110,31 @@ def train(
                 StepMetrics(step=row["step"], values=row["values"]) for row in state["metrics"]
             ]
             _refuse(name, done, collapsed(metrics), checkpoints)
-        with live(done) as tracker:
-            for number in tqdm(range(done, steps), desc=name, initial=done, total=steps):
+        with live(done) if processes.first else Live() as tracker:
+            for number in tqdm(
+                range(done, steps),
+                desc=name,
+                initial=done,
+                total=steps,
+                disable=not processes.first,
+            ):
                 try:
                     values = step(number)
                 except StoppedError as reason:
                     raise StoppedError(f"{name} stopped at step {number + 1}: {reason}.") from None
-                tracker.log(number + 1, values)
                 measured = {k: v for k, v in values.items() if k.startswith(MEASURED)}
                 kept = {k: v for k, v in values.items() if k not in measured}
                 metrics.append(StepMetrics(step=number + 1, values=kept))
-                _append(checkpoints.folder / MACHINE, StepMetrics(step=number + 1, values=measured))
+                if processes.first:
+                    tracker.log(number + 1, values)
+                    measures = StepMetrics(step=number + 1, values=measured)
+                    _append(checkpoints.folder / MACHINE, measures)
                 wrong = collapsed(metrics)
                 if (number + 1) % every == 0 or number + 1 == steps or wrong:
                     rows = [row.model_dump() for row in metrics]
                     checkpoints.save(number + 1, {**trainee.state(), "metrics": rows})
-                    write_jsonl(checkpoints.folder / METRICS, metrics)
+                    if processes.first:
+                        write_jsonl(checkpoints.folder / METRICS, metrics)
                 _refuse(name, number + 1, wrong, checkpoints)
     return metrics
 

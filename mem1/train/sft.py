@@ -6,16 +6,14 @@ imperfect on purpose (configuration); the paper's come from GPT-4o (appendix, Ta
 
 from collections.abc import Sequence
 
-from transformers import PreTrainedModel
-
 from mem1.config_learning import Sft
 from mem1.records import Question
 from mem1.seeding import derive, stream
 from mem1.train.batch import PAD, ROW_TOKENS, collate
 from mem1.train.demonstrations import Teacher, mixed_tasks
-from mem1.train.forward import sampled_logprobs
+from mem1.train.forward import Actor
 from mem1.train.objective import sft_loss
-from mem1.train.session import Trainee, rate, update
+from mem1.train.trainee import Trainee, rate
 from mem1.train.tree import pack, split_rows, views_of
 
 LARGEST_OFFSET = 1024  # position ids start at random up to this one, as in the base model
@@ -28,7 +26,7 @@ class SftTraining:
         self,
         settings: Sft,
         seed: int,
-        trainee: Trainee[PreTrainedModel],
+        trainee: Trainee[Actor],
         questions: Sequence[Question],
         turns: dict[int, int],
         teacher: Teacher,
@@ -54,15 +52,15 @@ class SftTraining:
         ]
         count = sum(len(tree.sampled) for tree in trees)
         loss = right = 0.0
-        for row in split_rows(trees, ROW_TOKENS):
-            batch = collate([row], PAD)
-            result = sampled_logprobs(self._trainee.model, batch, entropy_gradient=False)
+        rows = split_rows(trees, ROW_TOKENS)
+        for row in rows:
+            result = self._trainee.module(collate([row], PAD), 1.0, False)
             part = sft_loss(result.logprobs, count=count)
-            part.backward()
+            self._trainee.backward(part, last=row is rows[-1])
             loss += float(part.detach())
             right += float((result.logprobs.detach() > -0.6931).sum())  # likelier than not
         factor = rate(number, settings.steps, settings.optimizer)
-        norm = update(self._trainee, settings.optimizer.clip, factor)
+        norm = self._trainee.update(factor)
         return {
             "loss": loss,
             "tokens_right": right / count,

@@ -27,6 +27,7 @@ from mem1.train.experience import Experience, packing
 from mem1.train.forward import sampled_logprobs
 from mem1.train.model import new_model
 from mem1.train.objective import value_loss
+from mem1.train.processes import ALONE
 from mem1.train.tree import pack, views_of
 
 AGENT = Agent(max_context=2048, max_new_tokens=20, max_info=160, truncate_budget=150)
@@ -122,7 +123,7 @@ def test_gradients_are_those_of_single_views(
 def test_critic_values_and_gradients_are_those_of_single_views(
     group: list[Trajectory], model: PreTrainedModel, backend: str
 ) -> None:
-    critic = Critic(model)
+    critic = Critic(model, backend)
     torch.nn.init.normal_(critic.head.weight, generator=torch.Generator().manual_seed(0))
     order = TrajectoryOrder([[len(turn.output) for turn in one.turns] for one in group])
     rewards = token_rewards(torch.arange(3.0), order)
@@ -134,7 +135,7 @@ def test_critic_values_and_gradients_are_those_of_single_views(
         return [p.grad.clone() for p in critic.parameters() if p.grad is not None]
 
     batch = packed(group)
-    ours = critic(batch, backend)
+    ours = critic(batch)
     alone = torch.cat(
         [
             critic(collate([pack([view])], 0))
@@ -161,7 +162,7 @@ def test_each_sampled_token_is_there_once(group: list[Trajectory]) -> None:
 def test_duplicates_are_one_copy_of_each_state_and_none_under_full(
     group: list[Trajectory],
 ) -> None:
-    experience = Experience.of(group, torch.zeros(3), RL)
+    experience = Experience.of(group, torch.zeros(3), RL, ALONE)
     share = packing(group, experience)["duplicate_share"]
     copies = round(share * experience.tokens)
 

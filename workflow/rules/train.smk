@@ -70,6 +70,7 @@ rule train_rl:
     resources:
         mem_mb=2000,
         runtime=60,
+        processes=1,  # more with rl.engine: zero3; threads are those of all of them
     params:
         start=start_folder,
         index=subpath(input.index, parent=True),
@@ -77,7 +78,7 @@ rule train_rl:
         folder=subpath(output.manifest, parent=True),
         experiment=CONFIG.preset,
     shell:
-        "python -m mem1.train_rl --config {input.config} --start {params.start}"
+        "python -m mem1.launch {resources.processes} train_rl --config {input.config} --start {params.start}"
         " --tasks {input.tasks} --passages {input.passages} --index {params.index}"
         " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
         " --threads {threads} --experiment {params.experiment}"

@@ -13,6 +13,7 @@ from mem1.config import Agent
 from mem1.envs.base import Observation, Request
 from mem1.errors import InputError
 from mem1.records import Task, Trajectory
+from mem1.train.collect import rewards, statistics
 
 SEARCH = "<think> Ada </think> <search> Ada </search>"
 BAD = "<think> Ada </think> Ada"
@@ -56,6 +57,7 @@ def run(
     name: str = "mem1",
     samples: Sequence[int] = (0,),
     batch: int = 64,
+    **options: bool,
 ) -> tuple[list[Trajectory], Told, Echo]:
     engine, echo = Told(codec, script), Echo(codec)
     trajectories = rollout(
@@ -72,6 +74,7 @@ def run(
         samples=samples,
         batch=batch,
         progress=False,
+        **options,
     )
     return trajectories, engine, echo
 
@@ -126,6 +129,41 @@ def test_a_malformed_output_costs_a_turn_and_is_observed(
     [done], _, echo = run([tasks[0]], lambda _: BAD, words, agent)
     assert [turn.action for turn in done.turns] == ["malformed"] * 3
     assert [r.action.kind for call in echo.calls for r in call] == ["malformed"] * 2
+
+
+def test_a_malformed_output_ends_the_trajectory_where_asked(
+    words: Codec, agent: Agent, tasks: list[Task]
+) -> None:
+    def script(context: list[int]) -> str:
+        return BAD if words.encode("<information> 2")[-1] in context else SEARCH
+
+    [done], _, echo = run([tasks[0]], script, words, agent, end_on_malformed=True)
+    assert [turn.action for turn in done.turns] == ["search", "malformed"]
+    assert (done.end, done.answers, done.turns[-1].info) == ("format", [], [])
+    assert [len(call) for call in echo.calls] == [1]
+
+
+@pytest.mark.parametrize(("ends", "reward"), [(True, -1.0), (False, 0.0)])
+def test_a_malformed_end_scores_zero_and_costs_a_reward_of_minus_one(
+    ends: bool, reward: float, words: Codec, agent: Agent, tasks: list[Task]
+) -> None:
+    [done], _, _ = run([tasks[0]], lambda _: BAD, words, agent, end_on_malformed=ends)
+    final = scored(done, tasks[0])
+    assert final.score is not None
+    assert (final.score.em, final.score.zero) == (0.0, "format")
+    assert rewards([final]).tolist() == [reward]
+
+
+def test_statistics_tell_the_reward_from_exact_matches(
+    words: Codec, agent: Agent, tasks: list[Task]
+) -> None:
+    right = f"<think> Ada </think> <answer> {tasks[0].questions[0].golds[0]} </answer>"
+    texts = iter([right, BAD])
+    played, _, _ = run(
+        [tasks[0]], lambda _: next(texts), words, agent, samples=[0, 1], end_on_malformed=True
+    )
+    got = statistics([scored(one, tasks[0]) for one in played])
+    assert (got["reward"], got["em"], got["malformed_ends"]) == (0.0, 0.5, 0.5)
 
 
 def test_done_trajectories_leave_and_the_next_take_their_place(

@@ -20,10 +20,13 @@ from mem1.tasks.atlas_solver import PERFECT
 from mem1.tracking import Live
 from mem1.train import collect, rl, session
 from mem1.train.checkpoint import Checkpoints
-from mem1.train.critic import Critic as CriticModel
 from mem1.train.demonstrations import mixed_tasks
+from mem1.train.forward import Actor
 from mem1.train.model import new_model
+from mem1.train.players import plain, players
+from mem1.train.processes import ALONE
 from mem1.train.sft import SftTraining
+from mem1.train.trainee import rate
 from tests.unit.train.conftest import AGENT, MODEL, TURNS
 
 OPTIMIZER = Optimizer(lr=3e-3, weight_decay=0.01, warmup=1, final_lr=0.1, clip=1.0)
@@ -55,7 +58,7 @@ Make = Callable[..., tuple[session.Resumable, Callable[[int], dict[str, float]]]
 def sft(teach, world: World, words: Codec) -> Make:
     def make():
         model = new_model(MODEL, words.size, 0)
-        trainee = session.Trainee(model, [session.adamw(model, OPTIMIZER)])
+        trainee = plain(Actor(model), OPTIMIZER)
         return trainee, SftTraining(SFT, 0, trainee, world.questions, TURNS, teach()).step
 
     return make
@@ -68,18 +71,10 @@ def reinforce(world: World, words: Codec, retriever: BM25Retriever) -> Make:
 
     def make(settings: Rl = RL, agent: Agent = SHORT):
         model = new_model(MODEL, words.size, 0)
-        reference = new_model(MODEL, words.size, 0).eval()
-        parts = {"policy": session.Trainee(model, [session.adamw(model, settings.optimizer)])}
-        if settings.critic is not None:
-            critic = CriticModel(model)
-            parts["critic"] = session.Trainee(
-                critic, [session.adamw(critic, settings.critic.optimizer)]
-            )
+        ready = players(model, settings, ALONE)
         arena = collect.Arena(environment, words, agent, "mem1")
-        training = rl.RlTraining(
-            settings, 0, parts["policy"], parts.get("critic"), reference, tasks, arena
-        )
-        return session.Together(parts), training.step
+        training = rl.RlTraining(settings, 0, ready, tasks, arena, ALONE)
+        return ready.resumable, training.step
 
     return make
 
@@ -246,7 +241,7 @@ def test_tasks_are_passed_over_in_whole_epochs(world: World) -> None:
 
 def test_rate_warms_up_and_decays() -> None:
     settings = OPTIMIZER.model_copy(update={"warmup": 4})
-    rates = [session.rate(step, 100, settings) for step in range(100)]
+    rates = [rate(step, 100, settings) for step in range(100)]
 
     assert rates[0] == pytest.approx(0.2, abs=0.01)
     assert max(rates) == pytest.approx(1, abs=0.02)

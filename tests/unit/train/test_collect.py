@@ -1,0 +1,48 @@
+"""Collection with an engine that writes nothing well-formed."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+
+from mem1.agent.engines.base import Output, Sampling
+from mem1.agent.text import Codec
+from mem1.envs.search import SearchEnvironment
+from mem1.retrieval.bm25 import BM25Retriever
+from mem1.tasks.atlas import World
+from mem1.train.collect import Arena, rewards, statistics
+from mem1.train.demonstrations import mixed_tasks
+from tests.unit.train.conftest import AGENT
+from tests.unit.train.test_training import RL
+
+
+class Mumble:
+    """Always writes the same word."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+
+    def generate(
+        self, contexts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[Output]:
+        ids = self.codec.encode("open")
+        return [Output(ids, [-1.0] * len(ids), "open") for _ in contexts]
+
+
+@pytest.mark.parametrize(("used", "turns", "reward"), [(False, 3, 0.0), (True, 1, -1.0)])
+def test_the_format_reward_is_what_the_settings_say(
+    used: bool,
+    turns: int,
+    reward: float,
+    words: Codec,
+    world: World,
+    retriever: BM25Retriever,
+) -> None:
+    tasks = mixed_tasks(world.questions, [2], {2: 3}, Random(1), count=2)
+    arena = Arena(SearchEnvironment(retriever, 3, AGENT, words), words, AGENT, "mem1")
+    settings = RL.model_copy(update={"format_reward": used})
+    played = arena.play(Mumble(words), tasks, settings, 0)
+    assert [len(one.turns) for one in played] == [turns] * 2 * settings.group
+    assert rewards(played).tolist() == [reward] * len(played)
+    got = statistics(played)
+    assert (got["reward"], got["em"], got["malformed_ends"]) == (reward, 0.0, float(used))

@@ -1,0 +1,100 @@
+"""A training under Snakemake, killed with all its processes at 20 random moments.
+
+It ends with the manifest, and so with the bytes, of one that nobody touched; in one process,
+and in two under DeepSpeed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mem1.provenance import read_json
+from tests.workflow.conftest import Copy, copy_to
+
+KILLS = 20
+MANIFEST = "results/smoke/train/rl-mem1/manifest.json"
+OVERLAY = """
+agent: {{max_new_tokens: 24}}
+runs: {{rl-mem1: {{start: base}}}}
+rl: {{engine: {engine}, steps: 16, tasks: 2, group: 2, minibatches: 1, checkpoint_every: 1}}
+"""
+
+
+def arguments(copy: Copy, engine: str, processes: int) -> list[str]:
+    """Arguments of Snakemake for a training of 16 rounds from the base model."""
+    overlay = copy.overlay(OVERLAY.format(engine=engine))
+    resources = ["--set-resources", f"train_rl:processes={processes}"]
+    return ["--cores", "2", "--nolock", "--rerun-incomplete", MANIFEST, *overlay, *resources]
+
+
+def descendants(root: int) -> list[int]:
+    """Process ids of ``root`` and of all that it started, whatever sessions they are in."""
+    found = [root]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += map(int, children.read_text().split())
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+def kill(root: int) -> None:
+    """Stop the whole tree, so that nothing is started meanwhile, and kill it."""
+    for act in (signal.SIGSTOP, signal.SIGKILL):
+        for process in descendants(root):
+            try:
+                os.kill(process, act)
+            except ProcessLookupError:
+                continue
+
+
+def done(copy: Copy) -> int:
+    """Rounds of the newest checkpoint; 0 before the first."""
+    folder = copy.folder / "results/smoke/checkpoints/rl-mem1"
+    steps = [int(path.stem.split("-")[1]) for path in folder.glob("*/step-*.json")]
+    return max(steps, default=0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find processes")
+@pytest.mark.parametrize(("engine", "processes"), [("plain", 1), ("zero3", 2)])
+def test_killed_training_ends_with_the_same_manifest(
+    engine: str, processes: int, tmp_path: Path
+) -> None:
+    whole = copy_to(tmp_path / "whole", stand_ins=False, base_model=True)
+    line = arguments(whole, engine, processes)
+    ready = whole.snakemake(*line, "--until", "compose", "build_index", "make_world", "track_init")
+    started = time.monotonic()
+    finished = whole.snakemake(*line)
+    took = time.monotonic() - started
+    assert finished.returncode == 0, ready.stderr + finished.stderr
+
+    cut = copy_to(tmp_path / "cut", stand_ins=False, base_model=True)
+    line = arguments(cut, engine, processes)
+    random, progress = Random(processes), []
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *line],
+            cwd=cut.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=random.uniform(0.1, 0.7) * took)
+        except subprocess.TimeoutExpired:
+            kill(process.pid)
+            process.wait()
+        progress.append(done(cut))
+    finished = cut.snakemake(*line)
+
+    assert finished.returncode == 0, finished.stderr
+    assert len(set(progress)) > 2, progress  # it was killed on the way, and went on
+    expected, found = (read_json(copy.folder / MANIFEST) for copy in (whole, cut))
+    assert found == expected
