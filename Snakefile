@@ -49,6 +49,7 @@ include: "workflow/rules/tasks.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/render.smk"
+include: "workflow/rules/mask_gap.smk"
 include: "workflow/rules/track.smk"
 
 

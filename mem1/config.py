@@ -167,7 +167,9 @@ class MaskGap(Section):
     """Experiment: how far the paper's stitched row is from exact (paper, appendix A.7)."""
 
     system: str | None = Field(description="whose trajectories, of policy mem1; null: not done")
-    horizons: list[Annotated[int, Field(ge=1, le=64)]] = Field(description="objectives")
+    horizons: list[Annotated[int, Field(ge=1, le=64)]] = Field(
+        min_length=1, description="objectives"
+    )
     tasks: int = Field(ge=1, description="trajectories of each panel, from its first task on")
 
 
@@ -216,11 +218,12 @@ class Config(Section):
                     f"systems.{name}.run is {system.run!r}: use one of {sorted(self.runs)}"
                 )
         measured = self.mask_gap.system
+        trained = {n for n, system in self.systems.items() if system.run is not None}
         if measured is not None and (
-            measured not in self.systems or self.systems[measured].policy != "mem1"
+            measured not in trained or self.systems[measured].policy != "mem1"
         ):
             raise ValueError(
-                f"mask_gap.system is {measured!r}: name a system of policy mem1, or null"
+                f"mask_gap.system is {measured!r}: name a trained system of policy mem1, or null"
             )
         unknown = set(self.mask_gap.horizons) - set(self.tasks.test_horizons)
         if measured is not None and unknown:

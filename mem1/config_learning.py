@@ -107,6 +107,12 @@ class Rl(Section):
     engine: Literal["plain", "zero3"] = Field(
         description="plain: torch in one process; zero3: DeepSpeed ZeRO-3, one process or several"
     )
+    precision: Literal["fp32", "bf16"] = Field(
+        description="bf16: forward passes in bfloat16, optimizer and its weights in fp32"
+    )
+    gradient_checkpointing: bool = Field(
+        description="true: layers are computed again in the backward pass, for less memory"
+    )
     packing: Literal["tree", "stitched", "stitched-restarted"] = Field(
         description="tree: exact; stitched: the paper's row with one copy of each output, "
         "positions contiguous, or restarted as in the views (policy mem1 only)"

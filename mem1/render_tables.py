@@ -1,11 +1,13 @@
 """Write the tables: our Table 1 with the paper's numbers beside it, and the claims' verdicts.
 
-In:  the frozen analysis section, the records of mem1.evaluate, the paper's numbers.
+In:  the frozen analysis section, the records of mem1.evaluate, the paper's numbers, and, for
+     ablations, the metrics.jsonl of the training runs.
 Out: table1.csv (every cell), table1.md (short), table1-full.md, table1.tex, ratios.csv,
-     ratios.md and, last, manifest.json.
+     ratios.md; where the configuration has ablations (analysis.arms), ablations.csv, .md and
+     .tex and ablations-comparisons.csv; and, last, manifest.json.
 
-Departure from the paper: intervals are 95 % bootstrap intervals over tasks; the paper does
-not say what its +/- is.
+Departure from the paper: intervals are 95 % bootstrap intervals over tasks, in ablations over
+seeds too; the paper does not say what its +/- is.
 """
 
 from collections.abc import Sequence
@@ -20,11 +22,20 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--config", type=Path, required=True, help="frozen analysis section")
     parser.add_argument("--records-dir", type=Path, required=True, help="SYSTEM/HORIZON.jsonl")
     parser.add_argument("--expected", type=Path, required=True, help="the paper's numbers (YAML)")
+    parser.add_argument("--train-dir", type=Path, help="RUN/metrics.jsonl, for ablations")
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(argv)
 
     from mem1 import manifest
-    from mem1.analysis import claims, expected, markdown, summary, tables
+    from mem1.analysis import (
+        ablation_tables,
+        claims,
+        curves,
+        expected,
+        markdown,
+        summary,
+        tables,
+    )
     from mem1.analysis.settings import Analysis
     from mem1.provenance import write_json, write_text
 
@@ -44,6 +55,10 @@ def main(argv: Sequence[str]) -> None:
         "ratios.csv": tables.ratios_csv(ratios, gains),
         "ratios.md": markdown.ratio_section(ratios, gains, analysis),
     }
+    compared = [run for arm in analysis.arms for run in arm.runs]
+    files = curves.metric_files(args.train_dir, compared) if args.train_dir and compared else {}
+    trained = {run: curves.read_curve(path, run, analysis) for run, path in files.items()}
+    texts |= ablation_tables.texts(measured, trained, analysis, paper)
     (args.output_dir / "manifest.json").unlink(missing_ok=True)
     for name, text in texts.items():
         write_text(args.output_dir / name, text)
@@ -53,7 +68,7 @@ def main(argv: Sequence[str]) -> None:
         manifest.describe(
             "render_tables",
             args.config,
-            [args.expected, *records],
+            [args.expected, *records, *files.values()],
             {name: args.output_dir / name for name in texts},
         ),
     )

@@ -1,13 +1,23 @@
 """Training runs' ``metrics.jsonl`` as curves."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from mem1.analysis.figures import Curve
-from mem1.config import Run
+from mem1.analysis.settings import Analysis
 from mem1.errors import InputError
 from mem1.records import StepMetrics, read_jsonl
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The metrics of one training run: ``values[name]`` are (step, value) pairs in order."""
+
+    label: str  # the run, or the arm of an ablation that it is a seed of
+    group: str  # runs of one group (a context policy, an arm) share a colour
+    stage: str  # sft or rl
+    values: Mapping[str, Sequence[tuple[int, float]]]
 
 
 def metric_files(folder: Path, runs: Iterable[str]) -> dict[str, Path]:
@@ -23,11 +33,14 @@ def metric_files(folder: Path, runs: Iterable[str]) -> dict[str, Path]:
     return found
 
 
-def read_curve(path: Path, label: str, run: Run) -> Curve:
-    """The curve of one run; a step that was logged twice counts as logged last."""
+def read_curve(path: Path, run: str, analysis: Analysis) -> Curve:
+    """The curve of ``run``; a step that was logged twice counts as logged last."""
     values: dict[str, dict[int, float]] = defaultdict(dict)
     for row in read_jsonl(path, StepMetrics):
         for name, value in row.values.items():
             values[name][row.step] = value
     pairs = {name: sorted(steps.items()) for name, steps in values.items()}
-    return Curve(label, run.policy, run.stage, pairs)
+    arm = next((arm for arm in analysis.arms if run in arm.runs), None)
+    settings = analysis.runs[run]
+    label, group = (run, settings.policy) if arm is None else (arm.name, arm.label)
+    return Curve(label, group, settings.stage, pairs)

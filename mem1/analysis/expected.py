@@ -92,7 +92,7 @@ class Quote:
 
 
 class Expected(Section):
-    """All numbers of the paper's Tables 1-4."""
+    """All numbers of the paper's Tables 1-4, and of its ablation of the format reward."""
 
     paper: str
     sources: dict[Source, str]
@@ -103,6 +103,13 @@ class Expected(Section):
     table3: Table
     table3_web: Table
     table4: Table
+    format_reward: Table = Field(description="rows: with, without")
+
+    @model_validator(mode="after")
+    def _both_arms(self) -> "Expected":
+        if {row.name for row in self.format_reward.rows} != {"with", "without"}:
+            raise ValueError("format_reward has rows called with and without, and no others")
+        return self
 
     def tables(self) -> Iterator[tuple[str, Table]]:
         """Printed name of each table with the table, in order of precedence."""
@@ -130,18 +137,26 @@ class Expected(Section):
                 f"The paper's tables have no row {name!r}: use one of {', '.join(self.names())}."
             )
         for title, table in self.tables():
-            for row in table.rows:
-                printed = getattr(row, metric, None)
-                if (
-                    table.environment == "wiki"
-                    and (row.name, row.horizon) == (name, horizon)
-                    and isinstance(printed, Printed)
-                ):
-                    unit = table.units[metric]  # type: ignore[index]
-                    spread = None if printed.spread is None else printed.spread * unit
-                    source = row.source or table.source
-                    return Quote(printed.value * unit, spread, source, title)
+            found = _quote(title, table, name, horizon, metric)
+            if table.environment == "wiki" and found is not None:
+                return found
         return None
+
+    def format_quote(self, used: bool, horizon: int, metric: str) -> Quote | None:
+        """What the paper prints for MEM1 with the format reward, or without it, if it does."""
+        name = "with" if used else "without"
+        return _quote("format-reward ablation", self.format_reward, name, horizon, metric)
+
+
+def _quote(title: str, table: Table, name: str, horizon: int, metric: str) -> Quote | None:
+    """The number in ``table``, called ``title``; None where it has none."""
+    for row in table.rows:
+        printed = getattr(row, metric, None)
+        if (row.name, row.horizon) == (name, horizon) and isinstance(printed, Printed):
+            unit = table.units[metric]  # type: ignore[index]
+            spread = None if printed.spread is None else printed.spread * unit
+            return Quote(printed.value * unit, spread, row.source or table.source, title)
+    return None
 
 
 def load(path: Path) -> Expected:

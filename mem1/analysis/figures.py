@@ -1,4 +1,4 @@
-"""Figure 4 of the paper and the training curves, drawn without any global state.
+"""Figure 4 of the paper, and how all figures look; drawn without any global state.
 
 Departures from the paper's Figure 4: 95 % bands, a shade over the horizons that no
 supervised training covered, and optional marks where the paper's headline ratios would put
@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from mem1.analysis.statistics import Interval
 from mem1.provenance import replacing
@@ -56,7 +56,7 @@ class Series:
     """One system over the horizons; ``em`` and ``peak`` (tokens) by horizon."""
 
     label: str
-    group: str  # systems of one group (a context policy) share a colour
+    group: str  # systems of one group (a context policy, an ablation's arm) share a colour
     em: Mapping[int, Interval]
     peak: Mapping[int, Interval]
 
@@ -71,37 +71,6 @@ class Headline:
     em_ratio: float
     peak: float  # tokens
     peak_ratio: float
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The metrics of one training run: ``values[name]`` are (step, value) pairs."""
-
-    label: str
-    group: str  # runs of one group (a context policy) share a colour
-    stage: str  # sft or rl
-    values: Mapping[str, Sequence[tuple[int, float]]]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One quantity of the training curves; the first of ``names`` that a run logs is drawn."""
-
-    title: str
-    unit: str
-    names: tuple[str, ...]
-    stage: str
-
-
-PANELS = (
-    Panel("Warm start: loss", "nats per sampled token", ("loss",), "sft"),
-    Panel("RL: reward", "per trajectory", ("reward",), "rl"),
-    Panel("RL: exact match", "questions", ("em",), "rl"),
-    Panel("RL: entropy", "nats per token", ("entropy",), "rl"),
-    Panel("RL: valid actions", "share of turns", ("valid_actions",), "rl"),
-    Panel("RL: KL to the starting policy", "nats per token", ("kl",), "rl"),
-    Panel("RL: engine against trainer", "largest |Δ log-prob| (nats)", ("logprob_gap_max",), "rl"),
-)
 
 
 def styles(groups: Sequence[str], kinds: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -216,72 +185,6 @@ def figure4(
         for axes in (left, right):
             _horizon_axis(axes, horizons, warm_start_to)
         figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=3)
-    return figure
-
-
-def running_mean(values: Sequence[float], window: int) -> np.ndarray:
-    """Mean of each value with its predecessors, up to ``window`` of them in all."""
-    sums = np.concatenate([[0.0], np.cumsum(np.asarray(values, dtype=float))])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - window)
-    return (sums[ends] - sums[starts]) / (ends - starts)
-
-
-def _training_panel(axes: Axes, panel: Panel, curves: Sequence[Curve], looks: Sequence[Any]) -> int:
-    """Draw ``panel``; return the number of curves in it."""
-    drawn = 0
-    for curve, look in zip(curves, looks, strict=True):
-        name = next((n for n in panel.names if curve.values.get(n)), None)
-        if curve.stage != panel.stage or name is None:
-            continue
-        steps, values = zip(*sorted(curve.values[name]), strict=True)
-        window = max(1, len(values) // 15)
-        thick = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 1.7}
-        axes.plot(steps, values, color=look["color"], alpha=0.3, linewidth=0.9)
-        axes.plot(steps, running_mean(values, window), **thick)
-        drawn += 1
-    axes.set_title(panel.title, loc="left")
-    axes.set_ylabel(panel.unit)
-    axes.set_xlabel("optimizer step" if panel.stage == "sft" else "RL step (collect and update)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    return drawn
-
-
-def panels_of(curves: Sequence[Curve]) -> list[Panel]:
-    """The panels for which at least one run has data."""
-    return [
-        panel
-        for panel in PANELS
-        if any(c.stage == panel.stage and any(c.values.get(n) for n in panel.names) for c in curves)
-    ]
-
-
-def training(curves: Sequence[Curve]) -> Figure:
-    """One panel per quantity, one line per run: thin as logged, thick as a running mean."""
-    panels = panels_of(curves)
-    columns = min(4 if len(panels) > 6 else 3, max(1, len(panels)))
-    rows = max(1, math.ceil(len(panels) / columns))
-    looks = styles([curve.group for curve in curves], [curve.stage for curve in curves])
-    legend_entries: dict[Any, list[str]] = {}
-    for curve, look in zip(curves, looks, strict=True):
-        key = (look["color"], look["linestyle"])
-        legend_entries.setdefault(key, []).append(curve.label)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.3 * columns, 2.4 * rows + 0.5), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, panel in zip(grid, panels, strict=False):
-            _training_panel(axes, panel, curves, looks)
-        for axes in grid[len(panels) :]:
-            axes.set_axis_off()
-        handles = [
-            Line2D([], [], color=color, linestyle=dash, linewidth=1.7, label=", ".join(labels))
-            for (color, dash), labels in legend_entries.items()
-        ]
-        title = "thin: as logged; thick: running mean over a fifteenth of the run"
-        legend = figure.legend(
-            handles=handles, loc="outside lower center", ncols=4, title=title, title_fontsize=8
-        )
-        legend.get_title().set_color("#555555")
     return figure
 
 

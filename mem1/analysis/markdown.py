@@ -21,18 +21,20 @@ LEGEND = (
 )
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """``text`` as the content of a cell."""
     return text.replace("|", "\\|")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def pipe_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A pipe table: first column left, the others right."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])
 
 
-def _label(line: Line) -> str:
-    return f"*paper: {_escape(line.label)}*" if line.paper else _escape(line.label)
+def row_label(line: Line) -> str:
+    """First cell of a row; the paper's are in italics."""
+    return f"*paper: {escape(line.label)}*" if line.paper else escape(line.label)
 
 
 def _paper(cell: Cell, text: str) -> str:
@@ -66,14 +68,15 @@ def full_cell(cell: Cell | None, metric: str) -> str:
     return f"{value} [{number(metric, cell.low)}, {number(metric, cell.high)}]"
 
 
-def _heads(analysis: Analysis) -> list[str]:
+def horizon_heads(analysis: Analysis) -> list[str]:
     """Horizons, with a dagger on those beyond the warm start."""
     limit = analysis.warm_start_to
     return [f"{h} †" if limit is not None and h > limit else str(h) for h in analysis.horizons]
 
 
-def _coverage(analysis: Analysis) -> str:
-    beyond = " † lies beyond." if any("†" in head for head in _heads(analysis)) else ""
+def coverage(analysis: Analysis) -> str:
+    """What training covered, and what the dagger means where there is one."""
+    beyond = " † lies beyond." if any("†" in head for head in horizon_heads(analysis)) else ""
     return analysis.trained_on() + beyond
 
 
@@ -82,7 +85,8 @@ def _tasks(rows: Sequence[Line]) -> str:
     return " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1])))) if counts else "no"
 
 
-def _interval(interval: Interval | None, digits: int = 2) -> str:
+def interval_text(interval: Interval | None, digits: int = 2) -> str:
+    """Mean [low, high]; what was not run says so."""
     if interval is None:
         return NOT_RUN
 
@@ -111,8 +115,8 @@ def verdicts(ratios: Iterable[Ratio], analysis: Analysis) -> list[str]:
             continue
         note = f" ({r.note()})" if r.note() else ""
         out.append(
-            f"- {_escape(quantity(r, analysis))}, {r.horizon} objectives: "
-            f"{_interval(r.ratio)}; the paper's headline is {r.claim:g}: **{r.verdict}**{note}."
+            f"- {escape(quantity(r, analysis))}, {r.horizon} objectives: "
+            f"{interval_text(r.ratio)}; the paper's headline is {r.claim:g}: **{r.verdict}**{note}."
         )
     return out
 
@@ -128,16 +132,16 @@ def short(rows: Sequence[Line], ratios: Sequence[Ratio], analysis: Analysis) -> 
         ("peak", "**Peak tokens**: longest sequence of a trajectory, task prompt included"),
     ):
         body = [
-            [_label(line), *(short_cell(line.cells.get((h, metric)), metric) for h in horizons)]
+            [row_label(line), *(short_cell(line.cells.get((h, metric)), metric) for h in horizons)]
             for horizons in [analysis.horizons]
             for line in rows
             if not line.paper or any(m == metric for _, m in line.cells)
         ]
-        out += [title, "", _table(["system", *_heads(analysis)], body), ""]
+        out += [title, "", pipe_table(["system", *horizon_heads(analysis)], body), ""]
     out += [*verdicts(ratios, analysis), ""]
     out += [
         f"{LEGEND} ±: larger half of the 95 % bootstrap interval over {_tasks(rows)} tasks per "
-        f"panel. Tokens: {analysis.tokenizer}. {_coverage(analysis)}",
+        f"panel. Tokens: {analysis.tokenizer}. {coverage(analysis)}",
         "",
     ]
     return "\n".join(out)
@@ -147,9 +151,9 @@ def ratio_section(ratios: Sequence[Ratio], gains: Sequence[Gain], analysis: Anal
     """Ratios with verdicts, then RL minus SFT."""
     headline_rows = [
         [
-            _escape(quantity(r, analysis)),
+            escape(quantity(r, analysis)),
             str(r.horizon),
-            _interval(r.ratio),
+            interval_text(r.ratio),
             "" if r.paper is None else f"*{r.paper:.2f}*",
             "" if r.claim is None else f"{r.claim:g}",
             r.verdict + (f" ({r.note()})" if r.note() else ""),
@@ -159,7 +163,7 @@ def ratio_section(ratios: Sequence[Ratio], gains: Sequence[Gain], analysis: Anal
     out = ["## Ratios", ""]
     if headline_rows:
         head = ["ratio", "objectives", "measured", "paper", "headline", "verdict"]
-        out += [_table(head, headline_rows), ""]
+        out += [pipe_table(head, headline_rows), ""]
         out += [
             "Supported: the whole 95 % interval reaches the headline. The paper's ratios divide "
             "by Qwen2.5-14B-Instruct, which was not trained; ours by full history after the same "
@@ -175,16 +179,16 @@ def ratio_section(ratios: Sequence[Ratio], gains: Sequence[Gain], analysis: Anal
         return "\n".join(out)
     body = [
         [
-            _escape(f"{analysis.systems[first].label} minus {analysis.systems[second].label}"),
+            escape(f"{analysis.systems[first].label} minus {analysis.systems[second].label}"),
             *(
-                _interval(g.difference)
+                interval_text(g.difference)
                 for g in gains
                 if (g.comparison.first, g.comparison.second) == (first, second)
             ),
         ]
         for first, second in pairs
     ]
-    out += [_table(["EM", *_heads(analysis)], body), "", _coverage(analysis), ""]
+    out += [pipe_table(["EM", *horizon_heads(analysis)], body), "", coverage(analysis), ""]
     return "\n".join(out)
 
 
@@ -198,9 +202,9 @@ def full(
 ) -> str:
     """Every metric with its interval, one table per horizon, then ratios and remarks."""
     out = [f"# Table 1 in full, preset `{analysis.preset}`", ""]
-    out += [f"{LEGEND} Brackets: 95 % bootstrap interval over tasks. {_coverage(analysis)}", ""]
+    out += [f"{LEGEND} Brackets: 95 % bootstrap interval over tasks. {coverage(analysis)}", ""]
     heads = ["system", *(spec.heading for spec in METRICS.values()), "n"]
-    for horizon, title in zip(analysis.horizons, _heads(analysis), strict=True):
+    for horizon, title in zip(analysis.horizons, horizon_heads(analysis), strict=True):
         body = []
         for line in [*rows, *others]:
             here = {m: c for (h, m), c in line.cells.items() if h == horizon}
@@ -208,11 +212,11 @@ def full(
                 continue
             n = here["em"].n if "em" in here else None
             cells = [full_cell(here.get(metric), metric) for metric in METRICS]
-            body.append([_label(line), *cells, "" if n is None else str(n)])
+            body.append([row_label(line), *cells, "" if n is None else str(n)])
         plural = "" if horizon == 1 else "s"
         number_and_mark = title.split()
         mark = f" {number_and_mark[1]}" if len(number_and_mark) > 1 else ""
-        out += [f"## {horizon} objective{plural}{mark}", "", _table(heads, body), ""]
+        out += [f"## {horizon} objective{plural}{mark}", "", pipe_table(heads, body), ""]
     out += [ratio_section(ratios, gains, analysis)]
     out += ["## How to read it", ""]
     out += [f"- {text}" for text in _reading(analysis)]

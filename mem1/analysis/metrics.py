@@ -49,6 +49,11 @@ METRICS: dict[str, Metric] = {
     "question_em": Metric("Per question", "share", "% right", 0.01, 1),
 }
 
+TRAINED: dict[str, Metric] = {  # of trainings, in their last rounds
+    "train_reward": Metric("Training reward", "per trajectory", "", 1, 2),
+    "train_em": Metric("Training EM", "questions", "", 1, 2),
+}
+
 
 @dataclass(frozen=True)
 class TaskMetrics:

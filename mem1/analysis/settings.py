@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mem1.analysis.arms import Arm, arms, estimators, format_pairs
 from mem1.config import Config, Run, System
 from mem1.config_learning import Section
 
@@ -46,6 +47,18 @@ class Analysis(Section):
     tokenizer: str = Field(description="what a token is, in words")
     comparisons: list[Comparison]
     runs: dict[str, Run] = Field(description="trainings whose curves are drawn")
+    arms: list[Arm] = Field(description="what is compared in ablations; empty where nothing is")
+
+    @property
+    def curves(self) -> list[str]:
+        """Names of the figures that show trainings, as far as there are runs for them."""
+        there = {
+            "training": bool(self.runs),
+            "figure6": any(run.stage == "rl" for run in self.runs.values()),
+            "figure7": bool(format_pairs(self.arms)),
+            "estimators": bool(estimators(self.arms)),
+        }
+        return [name for name, drawn in there.items() if drawn]
 
     @property
     def warm_start_to(self) -> int | None:
@@ -127,4 +140,5 @@ def analysis_section(config: Config) -> Analysis:
         ),
         comparisons=_comparisons(config),
         runs=config.runs,
+        arms=arms(config),
     )

@@ -13,13 +13,14 @@ from typing import Literal
 
 from mem1.analysis.claims import Gain, Ratio
 from mem1.analysis.expected import Expected
-from mem1.analysis.metrics import METRICS
+from mem1.analysis.metrics import METRICS, TRAINED
 from mem1.analysis.settings import Analysis
 from mem1.analysis.summary import Summary
 
 Mark = Literal["measured", "paper", "not run"]
 NOT_RUN: Literal["not run"] = "not run"
 PRINTED = ("em", "f1", "peak", "seconds")  # the columns of the paper's Table 1
+SPECS = METRICS | TRAINED
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def other_lines(analysis: Analysis, expected: Expected) -> list[Line]:
 
 def number(metric: str, value: float) -> str:
     """``value`` in the printed unit of ``metric``."""
-    spec = METRICS[metric]
+    spec = SPECS[metric]
     return f"{value / spec.scale:.{spec.digits}f}"
 
 
@@ -190,13 +191,21 @@ def latex_cell(cell: Cell | None, metric: str) -> str:
     return rf"{value} {{\scriptsize [{low}, {high}]}}"
 
 
-def to_latex(rows: Sequence[Line], analysis: Analysis) -> str:
-    """The paper's columns for every horizon, as one ``longtable`` with booktabs rules."""
-    heads = " & ".join(latex_escape(METRICS[m].heading) for m in PRINTED)
+def to_latex(
+    rows: Sequence[Line],
+    analysis: Analysis,
+    metrics: Sequence[str] = PRINTED,
+    over: str = "tasks",
+) -> str:
+    """Columns of ``metrics`` for every horizon, as one ``longtable`` with booktabs rules.
+
+    ``over`` is what the means and their intervals are taken over.
+    """
+    heads = " & ".join(latex_escape(SPECS[m].heading) for m in metrics)
     out = [
         "% needs \\usepackage{booktabs,longtable}",
-        r"\begin{longtable}{l" + "r" * len(PRINTED) + "}",
-        r"\caption{Upright: measured, mean over tasks with 95\,\% bootstrap interval. "
+        r"\begin{longtable}{l" + "r" * len(metrics) + "}",
+        rf"\caption{{Upright: measured, mean over {over} with 95\,\% bootstrap interval. "
         r"\textit{Italic}: printed in the paper (other model, corpus and tokenizer); "
         r"\textsuperscript{S}: second-hand; \textsuperscript{I}: ICLR version. "
         + latex_escape(f"Tokens: {analysis.tokenizer}. {analysis.trained_on()}")
@@ -208,13 +217,13 @@ def to_latex(rows: Sequence[Line], analysis: Analysis) -> str:
     for horizon in analysis.horizons:
         plural = "objective" if horizon == 1 else "objectives"
         out.append(r"\midrule")
-        out.append(rf"\multicolumn{{{len(PRINTED) + 1}}}{{l}}{{\textbf{{{horizon} {plural}}}}} \\")
+        out.append(rf"\multicolumn{{{len(metrics) + 1}}}{{l}}{{\textbf{{{horizon} {plural}}}}} \\")
         for line in rows:
             if line.paper and not any(h == horizon for h, _ in line.cells):
                 continue
             label = latex_escape(line.label)
             label = rf"\quad \textit{{paper: {label}}}" if line.paper else label
-            cells = [latex_cell(line.cells.get((horizon, m)), m) for m in PRINTED]
+            cells = [latex_cell(line.cells.get((horizon, m)), m) for m in metrics]
             out.append(" & ".join([label, *cells]) + r" \\")
     out += [r"\bottomrule", r"\end{longtable}"]
     return "\n".join(out) + "\n"

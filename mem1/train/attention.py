@@ -53,10 +53,12 @@ class AttentionPlan:
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, scale: float | None = None) -> Tensor:
         """[B, H, S, D] from q [B, H, S, D] and k, v [B, G, S, D], where G divides H."""
-        if q.device.type == "cpu" and q.dtype in (torch.bfloat16, torch.float16):
-            # The CPU kernels are two to four times faster in fp32 than in half precision.
-            with torch.autocast("cpu", enabled=False):
-                return self(q.float(), k.float(), v.float(), scale).to(q.dtype)
+        if v.dtype in (torch.bfloat16, torch.float16):
+            if q.device.type == "cpu":
+                # The CPU kernels are two to four times faster in fp32 than in half precision.
+                with torch.autocast("cpu", enabled=False):
+                    return self(q.float(), k.float(), v.float(), scale).to(v.dtype)
+            q, k = q.to(v.dtype), k.to(v.dtype)  # under autocast, rotation leaves them in fp32
         backend, groups = BACKENDS[self.backend], q.shape[1] // k.shape[1]
         if groups > 1 and not backend.grouped:
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)

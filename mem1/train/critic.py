@@ -20,9 +20,13 @@ from mem1.train.forward import sampled_states
 class Critic(nn.Module):
     """Values of the sampled tokens of a batch."""
 
-    def __init__(self, policy: PreTrainedModel, backend: str = "branches") -> None:
+    def __init__(
+        self, policy: PreTrainedModel, backend: str = "branches", autocast: bool = False
+    ) -> None:
+        """``autocast`` computes in bfloat16 with weights of another type."""
         super().__init__()
         self._backend = backend
+        self._autocast = autocast
         self.backbone = copy.deepcopy(cast(PreTrainedModel, policy.base_model))
         width = policy.config.get_text_config().hidden_size
         self.head = nn.Linear(width, 1)
@@ -31,5 +35,7 @@ class Critic(nn.Module):
 
     def forward(self, batch: PackedBatch) -> Tensor:
         """[A] values, float32, in the order of the sampled tokens of ``batch``."""
-        states = sampled_states(self.backbone, batch.to(self.head.weight.device), self._backend)
-        return self.head(states).squeeze(-1).to(torch.float32)
+        device = self.head.weight.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._autocast):
+            states = sampled_states(self.backbone, batch.to(device), self._backend)
+            return self.head(states).squeeze(-1).to(torch.float32)

@@ -37,7 +37,8 @@ class Experience:
     minibatches: list[Minibatch]
     rewards: Tensor  # [T]
     group: Tensor  # [T] number of the task
-    old: Tensor  # [N] log-probabilities that the engine recorded
+    recorded: Tensor  # [N] log-probabilities that the engine recorded
+    old: Tensor  # [N] those that probability ratios compare with
     tokens: int  # of the rows of all processes
     processes: Processes
 
@@ -69,6 +70,7 @@ class Experience:
         for number, rows in enumerate(own):  # all must take part in every pass
             most = max(len(theirs[number]) for theirs in everyone)
             rows += [nothing()] * (most - len(rows))
+        recorded = [p for one in trajectories for turn in one.turns for p in turn.logprobs]
         return cls(
             order=TrajectoryOrder(outputs),
             minibatches=[
@@ -77,7 +79,8 @@ class Experience:
             ],
             rewards=rewards,
             group=torch.arange(len(trajectories)) // settings.group,
-            old=torch.tensor([p for one in trajectories for t in one.turns for p in t.logprobs]),
+            recorded=torch.tensor(recorded),
+            old=torch.tensor(recorded),
             tokens=sum(n for theirs in everyone for rows in theirs for n in rows),
             processes=processes,
         )

@@ -95,16 +95,21 @@ def sampled_logprobs(
 class Actor(nn.Module):
     """``sampled_logprobs`` of a model as a module: ZeRO-3 gathers weights when one is called."""
 
-    def __init__(self, model: PreTrainedModel, backend: str = "branches") -> None:
+    def __init__(
+        self, model: PreTrainedModel, backend: str = "branches", autocast: bool = False
+    ) -> None:
+        """``autocast`` computes in bfloat16 with weights of another type."""
         super().__init__()
         self.model = model
         self._backend = backend
+        self._autocast = autocast
 
     def forward(
         self, batch: PackedBatch, temperature: float, entropy_gradient: bool
     ) -> SampledLogprobs:
         """As ``sampled_logprobs``; ``batch`` may be on any device."""
         device = next(self.model.parameters()).device
-        return sampled_logprobs(
-            self.model, batch.to(device), temperature, self._backend, entropy_gradient
-        )
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._autocast):
+            return sampled_logprobs(
+                self.model, batch.to(device), temperature, self._backend, entropy_gradient
+            )

@@ -44,12 +44,20 @@ def backend(settings: Rl, device: torch.device) -> str:
 
 def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Players:
     """All that starts as ``model``, which itself becomes the rollout model."""
-    attention = backend(settings, model.device)
-    reference = Actor(copy.deepcopy(model).eval(), attention) if settings.kl else None
-    critic = None if settings.critic is None else Critic(model, attention)
+    attention, half = backend(settings, model.device), settings.precision == "bf16"
+    cast = half and settings.engine == "plain"  # DeepSpeed has weights in bfloat16 instead
+    reference = None
+    if settings.kl:
+        reference = Actor(copy.deepcopy(model).eval(), attention, half)
+    critic = None if settings.critic is None else Critic(model, attention, cast)
+    learner = model if settings.engine == "plain" else copy.deepcopy(model)
+    actor = Actor(learner.train(), attention, cast)
+    if settings.gradient_checkpointing:
+        for each in [learner, *([] if critic is None else [critic.backbone.train()])]:
+            each.gradient_checkpointing_enable({"use_reentrant": False})
     if settings.engine == "plain":
         return Players(
-            policy=plain(Actor(model.train(), attention), settings.optimizer),
+            policy=plain(actor, settings.optimizer),
             rollout=model,
             sync=lambda: None,  # they are the same
             critic=(
@@ -62,10 +70,9 @@ def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Playe
     from mem1.train import zero  # DeepSpeed takes seconds to import
 
     zero.start()
-    actor = Actor(copy.deepcopy(model).train(), attention)
-    policy = zero.ZeroTrainee(actor, settings.optimizer, processes)
+    policy = zero.ZeroTrainee(actor, settings.optimizer, processes, half)
     judge = (
-        zero.ZeroTrainee(critic, settings.critic.optimizer, processes)
+        zero.ZeroTrainee(critic, settings.critic.optimizer, processes, half)
         if critic is not None and settings.critic is not None
         else None
     )

@@ -8,12 +8,16 @@ Estimators: ``ppo`` is the paper's, with a critic that credits single tokens acr
 (``train.credit``, ``train.critic``). ``grpo`` and ``reinforce++`` share all of it but the
 advantage.
 
+With ``packing: stitched`` the trainer's own log-probabilities take the place of the engine's
+in the ratio, as in the paper's code: their distance is not a matter of rounding then.
+
 Several processes each play and pack their share of the tasks of every minibatch. What was
 played is then known to all, so that rewards are compared and credit is given over the whole.
 """
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,6 +29,7 @@ from mem1.seeding import derive
 from mem1.train.collect import BATCH, Arena, order, rewards, statistics
 from mem1.train.credit import token_rewards
 from mem1.train.experience import Experience, Minibatch, own_tasks, packing
+from mem1.train.forward import Actor
 from mem1.train.objective import ESTIMATORS, rl_loss
 from mem1.train.players import Players
 from mem1.train.ppo import CriticStep
@@ -65,7 +70,11 @@ class RlTraining:
         collected = time.perf_counter()
         settings, processes = self._settings, self._processes
         experience = Experience.of(trajectories, rewards(trajectories), settings, processes)
-        reference = self._reference_logprobs(experience)
+        if settings.packing != "tree":  # the rows do not say what the engine did: as the paper
+            old = self._logprobs(self._players.policy.module, experience)
+            experience = replace(experience, old=old)
+        model = self._players.reference
+        reference = None if model is None else self._logprobs(model, experience)
         critic = self._critic_step(experience, reference)
         advantages = self._advantages(experience) if critic is None else critic.advantages
         factor = rate(number, settings.steps, settings.optimizer)
@@ -105,11 +114,8 @@ class RlTraining:
         everyone = {i: one for part in self._processes.gather(mine) for i, one in part.items()}
         return [one for i in range(len(chosen)) for one in everyone[i]]
 
-    def _reference_logprobs(self, experience: Experience) -> Tensor | None:
-        """[N], or None where no reference is needed."""
-        model = self._players.reference
-        if model is None:
-            return None
+    def _logprobs(self, model: Actor, experience: Experience) -> Tensor:
+        """[N]: what ``model`` says of the packed rows."""
         temperature = self._settings.temperature
         return experience.gather(lambda batch: model(batch, temperature, False).logprobs)
 
@@ -162,7 +168,7 @@ class RlTraining:
             )
             if factor is not None:
                 policy.backward(terms.loss, last=batch is part.rows[-1])
-            gaps.append((result.logprobs.detach() - old).abs().cpu())
+            gaps.append((result.logprobs.detach().cpu() - experience.recorded[places]).abs())
             accumulate(total, terms.values())
         total = experience.processes.sums(total)
         total["gradient_norm"] = 0.0 if factor is None else policy.update(factor)

@@ -53,8 +53,13 @@ def start() -> None:
 class ZeroTrainee(Trainee[M]):
     """A model and its AdamW in parts; all methods are called by all processes together."""
 
-    def __init__(self, model: M, settings: Optimizer, processes: Processes) -> None:
-        """``model`` is given away: its weights become parts."""
+    def __init__(
+        self, model: M, settings: Optimizer, processes: Processes, half: bool = False
+    ) -> None:
+        """``model`` is given away: its weights become parts.
+
+        With ``half`` they are bfloat16, and the optimizer has its own in fp32.
+        """
         self._processes = processes
         self._names = dict(model.named_parameters())
         self._peak = settings.lr
@@ -64,13 +69,18 @@ class ZeroTrainee(Trainee[M]):
             "gradient_accumulation_steps": 1,  # ``backward`` says where a step ends
             "gradient_clipping": settings.clip,
             "zero_optimization": {"stage": 3},
+            "bf16": {"enabled": half},
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,  # that one needs a compiler
             "steps_per_print": 10**9,
         }
+        buffers = {name: value.clone() for name, value in model.named_buffers()}
         self._engine: Any = deepspeed.initialize(
             model=model, optimizer=adamw(model, settings), config=config
         )[0]
+        for name, value in buffers.items():  # bfloat16 would round the frequencies of positions
+            owner, _, own_name = name.rpartition(".")
+            setattr(model.get_submodule(owner), own_name, value)
 
     @property
     def module(self) -> M:

@@ -1,5 +1,6 @@
 """DeepSpeed ZeRO-3 in one and two processes against plain torch: losses, weights, resume."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,15 +19,24 @@ STEPS = 10
 LOSSES = ("policy", "kl", "entropy", "critic/loss", "reward", "logprob_gap_mean")
 
 
-def train(engine: str, processes: int, steps: int, folder: Path) -> None:
-    """Train in ``folder`` to step ``steps``, under torchrun if in several processes."""
+def train(engine: str, processes: int, steps: int, folder: Path, **changes: object) -> None:
+    """Train in ``folder`` to step ``steps``, with other settings where ``changes`` names them."""
     launcher = [sys.executable]
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     line = [*launcher, str(Path(__file__).with_name("zero_worker.py")), engine, str(steps)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    own = {
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "PATH": str(Path(sys.executable).parent),
+    }
+    environment = {**os.environ, **own}  # the path holds no compiler
     done = subprocess.run(
-        [*line, str(folder)], env=environment, capture_output=True, text=True, check=False
+        [*line, str(folder), json.dumps(changes)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -76,6 +86,25 @@ def test_another_number_of_processes_goes_on(plain: Path, tmp_path: Path) -> Non
     train("zero3", 1, STEPS, tmp_path)
 
     assert_same(plain, tmp_path)
+
+
+@pytest.mark.slow
+def test_gradient_checkpointing_changes_nothing(plain: Path, tmp_path: Path) -> None:
+    train("zero3", 1, STEPS, tmp_path, gradient_checkpointing=True)
+
+    assert_same(plain, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["plain", "zero3"])
+def test_bfloat16_is_near_fp32(engine: str, plain: Path, tmp_path: Path) -> None:
+    train(engine, 1, 2, tmp_path, precision="bf16")
+    exact, half = (
+        read_jsonl(folder / "metrics.jsonl", StepMetrics)[1].values for folder in (plain, tmp_path)
+    )
+
+    assert 1e-5 < half["logprob_gap_mean"] < 2e-2
+    assert half["critic/loss"] == pytest.approx(exact["critic/loss"], rel=0.2)
 
 
 def test_uneven_division_is_refused_with_the_numbers() -> None:

@@ -1,9 +1,10 @@
-"""One process of a small training: `zero_worker.py ENGINE STEPS FOLDER` (see test_zero).
+"""One process of a small training: `zero_worker.py ENGINE STEPS FOLDER CHANGES` (see test_zero).
 
 Rewards are made up, since a random model earns none, and rows are short, so that a step
 takes several backward passes and not equally many in each process.
 """
 
+import json
 import sys
 from pathlib import Path
 from random import Random
@@ -28,18 +29,19 @@ from tests.unit.train.conftest import AGENT
 
 OPTIMIZER = Optimizer(lr=1e-3, weight_decay=0.01, warmup=2, final_lr=0.1, clip=0.05)
 SETTINGS = Rl(
-    estimator="ppo", engine="plain", packing="tree", format_reward=False, steps=10, tasks=4,
+    estimator="ppo", engine="plain", precision="fp32",
+    gradient_checkpointing=False, packing="tree", format_reward=False, steps=10, tasks=4,
     group=2, minibatches=2, clip_ratio=0.2, kl=0.01, kl_in="reward", entropy=0.01,
     temperature=1.0, least_valid=0.0, patience=3, optimizer=OPTIMIZER, checkpoint_every=1,
     critic=Critic(optimizer=OPTIMIZER, gamma=1.0, lam=0.95, value_clip=0.5, warmup=1, passes=2),
 )  # fmt: skip
 
 
-def main(engine: str, steps: int, folder: Path) -> None:
+def main(engine: str, steps: int, folder: Path, changes: str) -> None:
     torch.set_num_threads(1)
     experience.ROW_TOKENS = 300
     rl.rewards = lambda played: torch.arange(len(played)).float() % 3
-    settings = SETTINGS.model_copy(update={"engine": engine})
+    settings = SETTINGS.model_copy(update={"engine": engine, **json.loads(changes)})
     processes = Processes.started(engine)
     words = Codec(tokenizer.word_level())
     world = atlas.generate(World(entities_per_type=8, hops={1: 0.5, 2: 0.5}), 1, "train")
@@ -66,4 +68,4 @@ def main(engine: str, steps: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

@@ -93,3 +93,26 @@ def test_malformed_yaml_names_the_file(tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.yaml does not exist"):
         config_files.load(MINI, tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ("{clip_ration: 0.1}", r"runs\.rl-mem1\.changes\.clip_ration: Extra inputs"),
+        ("{clip_ratio: 2}", r"runs\.rl-mem1\.changes\.clip_ratio: Input should be less than 1"),
+        ("{critic: null}", r"ppo needs the section critic"),
+    ],
+)
+def test_changes_of_a_run_are_checked_like_its_section(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        load_with(tmp_path, f"runs: {{rl-mem1: {{changes: {changes}}}}}")
+
+
+def test_stitched_rows_are_for_policy_mem1_only(tmp_path):
+    with pytest.raises(InputError, match=r"runs\.rl-full has policy full and packing stitched"):
+        load_with(tmp_path, "rl: {packing: stitched}")
+
+
+def test_gap_is_measured_on_a_trained_system_of_policy_mem1(tmp_path):
+    with pytest.raises(InputError, match=r"mask_gap\.system is 'full-rl'"):
+        load_with(tmp_path, "mask_gap: {system: full-rl}")

@@ -38,6 +38,11 @@ def test_rl_learning_rate_concerns_rl_runs_only(mini):
     assert differing(mini, after) == {"run-rl-mem1", "run-rl-full"}
 
 
+def test_format_reward_concerns_training_and_no_evaluation(mini):
+    after = changed(mini, rl={"format_reward": True})
+    assert differing(mini, after) == {"run-rl-mem1", "run-rl-full"}
+
+
 def test_number_of_test_tasks_concerns_test_panels_only(mini):
     after = changed(mini, tasks={"test_count": 5})
     expected = {f"tasks-test-{horizon}" for horizon in mini.tasks.test_horizons}
@@ -72,7 +77,21 @@ def test_a_run_holds_the_settings_of_its_own_stage_only(mini):
     sft, rl = (stages.training_run(mini, name) for name in ("sft-mem1", "rl-mem1"))
     assert (sft.rl, sft.sft) == (None, mini.sft)
     assert rl.sft is None
-    assert rl.rl == mini.rl.model_copy(update={"critic": None})  # grpo has none
+    assert rl.rl == mini.rl
+
+
+def test_a_run_without_a_critic_does_not_depend_on_its_settings(mini):
+    other = changed(mini, rl={"estimator": "grpo", "kl_in": "loss"})
+    run = stages.training_run(other, "rl-mem1")
+    assert run.rl == other.rl.model_copy(update={"critic": None})
+
+
+def test_changes_of_a_run_are_in_its_settings(mini):
+    other = changed(mini, runs={"rl-mem1": {"changes": {"optimizer": {"clip": 0.5}}}})
+    run = stages.training_run(other, "rl-mem1")
+    assert run.rl is not None
+    assert run.rl.optimizer == mini.rl.optimizer.model_copy(update={"clip": 0.5})
+    assert run.run.changes == {}
 
 
 def test_budgets_of_a_run_are_those_of_its_objectives(mini):

@@ -16,6 +16,7 @@ PARTS = ("Snakefile", "config", "workflow", "mem1", "envs", "slurm")
 VERBS = (
     *("train_sft", "train_rl", "train_base", "evaluate", "make_world", "make_tokenizer"),
     *("import_sources", "build_index", "compose", "render_tables", "render_figures"),
+    "mask_gap",
     *("track_init", "track_run", "track_results"),
 )
 

@@ -10,7 +10,10 @@ from mem1.provenance import write_json
 WORLD = ("passages.jsonl", "questions.jsonl", "manifest.json")
 TRAINED = ("model/config.json", "model/model.safetensors", "metrics.jsonl")
 TABLES = ("table1.csv", "table1.md", "table1.tex", "table1-full.md", "ratios.csv", "ratios.md")
-FIGURES = [f"{name}.{kind}" for name in ("figure4", "training") for kind in ("png", "svg", "pdf")]
+DRAWN = ("figure4", "figure6", "training")
+FIGURES = [f"{name}.{kind}" for name in DRAWN for kind in ("png", "svg", "pdf")]
+GAPS = [f"figures/mask_gap.{kind}" for kind in ("png", "svg", "pdf")]
+GAPS += ["tables/mask_gap.csv", "tables/mask_gap.md"]
 FILES = {
     "make_world": WORLD,
     "import_sources": WORLD,
@@ -21,6 +24,7 @@ FILES = {
     "train_base": TRAINED,
     "render_tables": (*TABLES, "manifest.json"),
     "render_figures": (*FIGURES, "manifest.json"),
+    "mask_gap": (*GAPS, "mask_gap.manifest.json"),
 }
 READ = ("--start", "--tokenizer", "--world", "--tasks", "--passages", "--index")
 

@@ -5,6 +5,7 @@ and in two under DeepSpeed.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,20 +18,26 @@ import pytest
 from mem1.provenance import read_json
 from tests.workflow.conftest import Copy, copy_to
 
-KILLS = 20
+KILLS, STEPS = 20, 30
 MANIFEST = "results/smoke/train/rl-mem1/manifest.json"
+NEEDED = (
+    "results/smoke/tasks/train-2.jsonl",
+    "results/smoke/index/train/manifest.json",
+    "results/smoke/tracking/init.json",
+    "results/smoke/config/run-rl-mem1.json",
+)
 OVERLAY = """
 agent: {{max_new_tokens: 24}}
 runs: {{rl-mem1: {{start: base}}}}
-rl: {{engine: {engine}, steps: 16, tasks: 2, group: 2, minibatches: 1, checkpoint_every: 1}}
+rl: {{engine: {engine}, steps: {steps}, tasks: 2, group: 2, minibatches: 1, checkpoint_every: 1}}
 """
 
 
 def arguments(copy: Copy, engine: str, processes: int) -> list[str]:
-    """Arguments of Snakemake for a training of 16 rounds from the base model."""
-    overlay = copy.overlay(OVERLAY.format(engine=engine))
+    """Arguments of Snakemake for a training from the base model."""
+    overlay = copy.overlay(OVERLAY.format(engine=engine, steps=STEPS))
     resources = ["--set-resources", f"train_rl:processes={processes}"]
-    return ["--cores", "2", "--nolock", "--rerun-incomplete", MANIFEST, *overlay, *resources]
+    return ["--cores", "2", "--nolock", "--rerun-incomplete", *overlay, *resources, "--"]
 
 
 def descendants(root: int) -> list[int]:
@@ -62,39 +69,53 @@ def done(copy: Copy) -> int:
     return max(steps, default=0)
 
 
+def start(copy: Copy, line: list[str]) -> subprocess.Popen[bytes]:
+    """The training under Snakemake, in the background."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *line, MANIFEST], cwd=copy.folder, **quiet
+    )
+
+
+def untouched(copy: Copy, line: list[str]) -> tuple[float, float]:
+    """Train to the end; seconds to the first checkpoint, and of each round after it."""
+    began = time.monotonic()
+    process = start(copy, line)
+    while not done(copy) and process.poll() is None:
+        time.sleep(0.1)
+    before = time.monotonic() - began
+    assert process.wait() == 0
+    return before, (time.monotonic() - began - before) / STEPS
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find processes")
 @pytest.mark.parametrize(("engine", "processes"), [("plain", 1), ("zero3", 2)])
 def test_killed_training_ends_with_the_same_manifest(
     engine: str, processes: int, tmp_path: Path
 ) -> None:
-    whole = copy_to(tmp_path / "whole", stand_ins=False, base_model=True)
+    whole, cut = Copy(tmp_path / "whole"), Copy(tmp_path / "cut")
+    whole.folder.mkdir()
+    copy_to(whole.folder, stand_ins=False, base_model=True)
     line = arguments(whole, engine, processes)
-    ready = whole.snakemake(*line, "--until", "compose", "build_index", "make_world", "track_init")
-    started = time.monotonic()
-    finished = whole.snakemake(*line)
-    took = time.monotonic() - started
-    assert finished.returncode == 0, ready.stderr + finished.stderr
+    ready = whole.snakemake(*line, *NEEDED)
+    assert ready.returncode == 0, ready.stderr
+    shutil.copytree(whole.folder, cut.folder)
+    before, step = untouched(whole, line)
 
-    cut = copy_to(tmp_path / "cut", stand_ins=False, base_model=True)
-    line = arguments(cut, engine, processes)
     random, progress = Random(processes), []
     for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *line],
-            cwd=cut.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = start(cut, line)
         try:
-            process.wait(timeout=random.uniform(0.1, 0.7) * took)
+            process.wait(timeout=random.uniform(0.3 * before, before + 2 * step))
         except subprocess.TimeoutExpired:
             kill(process.pid)
             process.wait()
         progress.append(done(cut))
-    finished = cut.snakemake(*line)
+    finished = cut.snakemake(*line, MANIFEST)
 
     assert finished.returncode == 0, finished.stderr
-    assert len(set(progress)) > 2, progress  # it was killed on the way, and went on
+    assert sum(rounds < STEPS for rounds in progress) >= KILLS // 2, progress
+    assert len(set(progress)) > 3, progress  # it was killed on the way, and went on
     expected, found = (read_json(copy.folder / MANIFEST) for copy in (whole, cut))
     assert found == expected

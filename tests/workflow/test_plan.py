@@ -16,6 +16,7 @@ def test_mini_plans_trainings_and_35_evaluations(copy):
         "build_index": 2,
         "compose": 8,
         "evaluate": 35,
+        "mask_gap": 1,
         "track_results": 1,
     }
 
@@ -36,6 +37,25 @@ def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
         "evaluate": 14,
         "track_results": 1,
     }
+
+
+def test_ablations_plan_one_warm_start_and_what_compares_its_runs(copy):
+    overlay = ("--configfile", "config/ablations.yaml")
+    assert copy.plan(*overlay) == {
+        **ALWAYS,
+        "train_sft": 1,
+        "train_rl": 14,
+        "verify": 1,
+        "track_run": 15,
+        "make_world": 2,
+        "build_index": 2,
+        "compose": 4,
+        "evaluate": 45,
+        "track_results": 1,
+    }
+    planned = copy.snakemake("-n", *overlay).stdout
+    for name in ("tables/ablations.md", "figures/figure7.png", "figures/estimators.svg"):
+        assert f"results/ablations/{name}" in planned
 
 
 @pytest.mark.parametrize("target", [[], ["base"]])

@@ -5,6 +5,7 @@ import pytest
 from tests.workflow.conftest import Copy, copy_to
 
 RENDER = {"render_tables": 1, "render_figures": 1, "track_results": 1}
+GAP = {"mask_gap": 1}
 SMOKE = ("--configfile", "config/smoke.yaml")
 
 pytestmark = pytest.mark.slow
@@ -40,18 +41,23 @@ def test_a_second_run_does_nothing(done):
 
 def test_rl_learning_rate_replans_rl_and_what_follows(done):
     plan = done.plan(*done.overlay("rl: {optimizer: {lr: 0.03}}\n"))
-    assert plan == {**RENDER, "train_rl": 2, "verify": 1, "track_run": 2, "evaluate": 6}
+    assert plan == {**RENDER, **GAP, "train_rl": 2, "verify": 1, "track_run": 2, "evaluate": 6}
 
 
 def test_seed_of_one_run_replans_that_run_and_what_follows(done):
     plan = done.plan(*done.overlay("runs: {rl-mem1: {seed: 5}}\n"))
-    assert plan == {**RENDER, "train_rl": 1, "verify": 1, "track_run": 1, "evaluate": 3}
+    assert plan == {**RENDER, **GAP, "train_rl": 1, "verify": 1, "track_run": 1, "evaluate": 3}
 
 
 def test_warm_start_replans_rl_behind_it(done):
     plan = done.plan(*done.overlay("runs: {sft-mem1: {seed: 5}}\n"))
     assert (plan["train_sft"], plan["train_rl"]) == (1, 1)
     assert plan["evaluate"] == 6
+
+
+def test_another_number_of_compared_trajectories_replans_no_rendering(done):
+    plan = done.plan(*done.overlay("mask_gap: {tasks: 3}\n"))
+    assert plan == {**GAP, "track_results": 1}
 
 
 def test_number_of_resamples_replans_tables_and_figures(done):
@@ -69,14 +75,14 @@ def test_a_removed_system_replans_no_evaluation(done):
 
 def test_an_edited_evaluation_is_repeated_and_no_training(done, edited):
     edited("evaluate.py")
-    assert done.plan(*SMOKE) == {**RENDER, "evaluate": 15}
+    assert done.plan(*SMOKE) == {**RENDER, **GAP, "evaluate": 15}
 
 
 def test_an_edited_trainer_repeats_nothing_and_stops_at_verify(done, edited):
     edited("train_rl.py")
     plan = done.plan(*SMOKE)
     assert plan.pop("verify") == 1
-    assert plan == RENDER
+    assert plan == {**RENDER, **GAP}
     run = done.snakemake("--cores", "1", *SMOKE)
     assert run.returncode != 0
     assert "the code of mem1.train_rl has changed since" in run.stderr

@@ -57,7 +57,7 @@ def test_the_table_has_measured_cells_and_cells_of_the_paper(smoke):
 
 def test_figures_are_files_of_their_kind(smoke):
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
-    for name in ("figure4", "training"):
+    for name in ("figure4", "figure6", "training", "mask_gap"):
         for kind, magic in start.items():
             path = smoke.folder / f"results/smoke/figures/{name}.{kind}"
             assert path.read_bytes().startswith(magic)

@@ -55,11 +55,14 @@ def section(wildcards):
 
 
 def summarize():
-    """Print the table, where the figures are, and how to look at the runs."""
-    table = Path(P, "tables", "table1.md")
-    if CONFIG.preset == "base" or not table.is_file():
+    """Print the tables, where the figures are, and how to look at the runs."""
+    tables = [Path(P, "tables", "table1.md")]
+    if compared():
+        tables.append(Path(P, "tables", "ablations.md"))
+    if CONFIG.preset == "base" or not all(table.is_file() for table in tables):
         return
-    print(table.read_text(encoding="utf-8"))
+    for table in tables:
+        print(table.read_text(encoding="utf-8"))
     store = os.environ.get("MLFLOW_TRACKING_URI")
     print(f"Figures: {P}/figures    Tables: {P}/tables")
     print(f"Runs:    make ui, or mlflow ui --backend-store-uri {store}")

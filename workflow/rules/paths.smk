@@ -9,6 +9,13 @@ TABLES = [
     "ratios.md",
     "manifest.json",
 ]
+# What it writes on ablations, where the configuration has any.
+ABLATIONS = [
+    "ablations.csv",
+    "ablations.md",
+    "ablations.tex",
+    "ablations-comparisons.csv",
+]
 
 
 def only(names):
@@ -74,17 +81,39 @@ def manifests():
     return expand(f"{P}/train/{{run}}/manifest.json", run=CONFIG.runs)
 
 
-def pictures(*kinds, names=("figure4", "training")):
-    """Files of the figures; there are no training curves where nothing is trained."""
-    drawn = [name for name in names if name != "training" or CONFIG.runs]
+def metrics(runs):
+    """What trainings have logged."""
+    return expand(f"{P}/train/{{run}}/metrics.jsonl", run=runs)
+
+
+def compared():
+    """The runs of ablations; in most presets there are none."""
+    arms = stages.frozen(CONFIG, "analysis").arms
+    return [run for arm in arms for run in arm.runs]
+
+
+def curves():
+    """Names of the figures that show trainings, as far as there are runs for them."""
+    return stages.frozen(CONFIG, "analysis").curves
+
+
+def pictures(*kinds, names=None):
+    """Files of figures; without names, of all that `render_figures` draws."""
+    drawn = ["figure4", *curves()] if names is None else names
     return expand(f"{P}/figures/{{name}}.{{kind}}", name=drawn, kind=kinds)
+
+
+def gaps():
+    """What stands for the files of `mask_gap`, where a system is named for it."""
+    return [f"{P}/mask_gap.manifest.json"] if CONFIG.mask_gap.system else []
 
 
 def targets():
     """All that a preset is for."""
     if CONFIG.preset == "base":
         return [f"{P}/base.done"]
-    tables = expand(f"{P}/tables/table1.{{kind}}", kind=["csv", "md", "tex"])
+    shown = ["table1", "ablations"] if compared() else ["table1"]
+    tables = expand(f"{P}/tables/{{t}}.{{k}}", t=shown, k=["csv", "md", "tex"])
     figures = pictures("png", "svg", "pdf")
     receipts = expand(f"{P}/tracking/run-{{run}}.json", run=CONFIG.runs)
-    return [*tables, *figures, *receipts, f"{P}/tracking/results.json"]
+    return [*tables, *figures, *gaps(), *receipts, f"{P}/tracking/results.json"]

@@ -36,6 +36,7 @@ rule render_tables:
         config=f"{P}/config/analysis.json",
         expected=repository("config/expected.yaml"),
         records=records(),
+        metrics=metrics(compared()),
         verified=f"{P}/verified.json" if CONFIG.runs else [],
         code=code("render_tables"),
     output:
@@ -45,6 +46,11 @@ rule render_tables:
             category="Tables",
         ),
         others=expand(f"{P}/tables/{{name}}", name=TABLES),
+        ablations=report(
+            expand(f"{P}/tables/{{name}}", name=ABLATIONS if compared() else []),
+            caption="../report/ablations.rst",
+            category="Tables",
+        ),
     log:
         f"{P}/logs/render_tables.log",
     benchmark:
@@ -56,10 +62,11 @@ rule render_tables:
         runtime=15,
     params:
         records=lambda wildcards: f"{P}/eval",
+        train=lambda wildcards: f"--train-dir {P}/train" if compared() else "",
         folder=subpath(output.table, parent=True),
     shell:
         "python -m mem1.render_tables --config {input.config} --records-dir {params.records}"
-        " --expected {input.expected} --output-dir {params.folder} 2>&1 | tee {log} >&2"
+        " {params.train} --expected {input.expected} --output-dir {params.folder} 2>&1 | tee {log} >&2"
 
 
 rule render_figures:
@@ -67,7 +74,7 @@ rule render_figures:
         config=f"{P}/config/analysis.json",
         expected=repository("config/expected.yaml"),
         records=records(),
-        metrics=expand(f"{P}/train/{{run}}/metrics.jsonl", run=CONFIG.runs),
+        metrics=metrics(CONFIG.runs),
         verified=f"{P}/verified.json" if CONFIG.runs else [],
         code=code("render_figures"),
     output:
@@ -77,9 +84,9 @@ rule render_figures:
             caption="../report/figure4.rst",
             category="Figures",
         ),
-        training=report(
-            pictures("png", names=["training"]),
-            caption="../report/training.rst",
+        curves=report(
+            pictures("png", names=curves()),
+            caption="../report/curves.rst",
             category="Figures",
         ),
         vectors=pictures("svg", "pdf"),

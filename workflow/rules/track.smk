@@ -45,6 +45,7 @@ rule track_results:
     input:
         tables=rules.render_tables.output,
         figures=rules.render_figures.output,
+        gaps=rules.mask_gap.output if CONFIG.mask_gap.system else [],
         records=records(),
         code=code("track_results"),
         tracking=ancient(f"{P}/tracking/init.json"),

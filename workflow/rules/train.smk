@@ -68,7 +68,7 @@ rule train_rl:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=60,
         processes=1,  # more with rl.engine: zero3; threads are those of all of them
     params:

@@ -74,35 +74,41 @@ def analysis() -> Analysis:
 
 
 @pytest.fixture
-def synthetic_results(tmp_path: Path, analysis: Analysis) -> Path:
-    """Plausible made-up results: ``eval/``, ``train/`` and ``analysis.json`` below one folder."""
-    rng = random.Random(0)
-    skill = {"mem1-rl": 0.95, "mem1-sft": 0.8, "full-rl": 0.93, "full-sft": 0.8, "truncate": 0.5}
-    for system, share in skill.items():
-        full = system.startswith("full")
-        for horizon in analysis.horizons:
-            fade = max(0.0, 1 - horizon / 14) if full else 0.98 ** max(0, horizon - 6)
-            rows = []
-            for task in range(24):
-                right = sum(rng.random() < share * fade for _ in range(horizon))
-                context = 90 + 28 * horizon
-                sizes = tuple(
-                    (context + (95 * t if full else 60), 40 + rng.randrange(9))
-                    for t in range(2 * horizon)
-                )
-                rows.append(
-                    make_synthetic_trajectory(
-                        f"t{task}",
-                        system,
-                        horizon,
-                        right,
-                        sizes,
-                        prompt=20 + 12 * horizon,
-                        zero="count" if rng.random() > fade + 0.2 else "none",
-                        seconds=horizon * (1.5 if full else 1.0),
-                    )
-                )
-            write_jsonl(tmp_path / "eval" / system / f"{horizon}.jsonl", rows)
+def ablation() -> Analysis:
+    """The frozen section of the preset ``ablations`` with fewer resamples."""
+    section = analysis_section(load(ROOT / "config/config.yaml", ROOT / "config/ablations.yaml"))
+    return section.model_copy(update={"bootstrap": 200})
+
+
+def write_records(
+    folder: Path, system: str, horizon: int, share: float, full: bool, rng: random.Random
+) -> None:
+    """Records of 24 tasks, of which about ``share`` of the questions are right."""
+    fade = max(0.0, 1 - horizon / 14) if full else 0.98 ** max(0, horizon - 6)
+    rows = []
+    for task in range(24):
+        right = sum(rng.random() < share * fade for _ in range(horizon))
+        context = 90 + 28 * horizon
+        sizes = tuple(
+            (context + (95 * t if full else 60), 40 + rng.randrange(9)) for t in range(2 * horizon)
+        )
+        rows.append(
+            make_synthetic_trajectory(
+                f"t{task}",
+                system,
+                horizon,
+                right,
+                sizes,
+                prompt=20 + 12 * horizon,
+                zero="count" if rng.random() > fade + 0.2 else "none",
+                seconds=horizon * (1.5 if full else 1.0),
+            )
+        )
+    write_jsonl(folder / "eval" / system / f"{horizon}.jsonl", rows)
+
+
+def write_curves(folder: Path, analysis: Analysis, rng: random.Random) -> None:
+    """``metrics.jsonl`` of every run, rising and falling as one would expect."""
     for run, settings in analysis.runs.items():
         stage = settings.stage
         steps = 60 if stage == "sft" else 40
@@ -117,11 +123,37 @@ def synthetic_results(tmp_path: Path, analysis: Analysis) -> Path:
                     "em": 1.2 + 0.7 * done + noise,
                     "entropy": 0.5 - 0.3 * done + noise / 3,
                     "valid_actions": min(1.0, 0.9 + 0.1 * done + noise / 5),
+                    "valid_searches": 3 + 0.2 * done + noise,
                     "kl": 0.05 * done + abs(noise) / 10,
                     "logprob_gap_max": 2e-6 + abs(noise) * 1e-5,
                 }
             )
+            if "ppo" in run:
+                values["critic/explained_variance"] = 0.6 * done + noise
             curve.append(StepMetrics(step=step, values=values))
-        write_jsonl(tmp_path / "train" / run / "metrics.jsonl", curve)
+        write_jsonl(folder / "train" / run / "metrics.jsonl", curve)
+
+
+@pytest.fixture
+def synthetic_results(tmp_path: Path, analysis: Analysis) -> Path:
+    """Plausible made-up results: ``eval/``, ``train/`` and ``analysis.json`` below one folder."""
+    rng = random.Random(0)
+    skill = {"mem1-rl": 0.95, "mem1-sft": 0.8, "full-rl": 0.93, "full-sft": 0.8, "truncate": 0.5}
+    for system, share in skill.items():
+        for horizon in analysis.horizons:
+            write_records(tmp_path, system, horizon, share, system.startswith("full"), rng)
+    write_curves(tmp_path, analysis, rng)
     (tmp_path / "analysis.json").write_text(analysis.model_dump_json())
+    return tmp_path
+
+
+@pytest.fixture
+def synthetic_ablation(tmp_path: Path, ablation: Analysis) -> Path:
+    """The same for the preset ``ablations``."""
+    rng = random.Random(0)
+    for system in ablation.systems:
+        for horizon in ablation.horizons:
+            write_records(tmp_path, system, horizon, 0.9, False, rng)
+    write_curves(tmp_path, ablation, rng)
+    (tmp_path / "analysis.json").write_text(ablation.model_dump_json())
     return tmp_path

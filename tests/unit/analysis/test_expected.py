@@ -55,6 +55,24 @@ def test_tables_have_all_rows(expected):
     }
 
 
+def test_the_format_reward_stands_beside_what_it_is_compared_with(expected):
+    got = [
+        expected.format_quote(used, 2, metric)
+        for used in (True, False)
+        for metric in ("em", "peak")
+    ]
+    assert [quote.value for quote in got] == [0.466, 514.9, 0.709, 640]
+    assert {quote.source for quote in got} == {"S"}
+    assert got[2].value == expected.quote("MEM1-QA", 2, "em").value
+    assert expected.format_quote(True, 8, "em") is None
+
+
+def test_the_format_reward_needs_both_sides(tmp_path):
+    path = broken(tmp_path, lambda v: v["format_reward"]["rows"].pop())
+    with pytest.raises(InputError, match="rows called with and without"):
+        load(path)
+
+
 def test_an_unknown_row_is_refused(expected):
     with pytest.raises(InputError, match="no row 'MEM2'"):
         expected.quote("MEM2", 2, "em")

@@ -1,8 +1,8 @@
 import pytest
 
 from mem1 import render_figures
-from mem1.analysis import figures
-from mem1.analysis.curves import metric_files, read_curve
+from mem1.analysis import ablations, curve_figures, figures, summary
+from mem1.analysis.curves import Curve, metric_files, read_curve
 from mem1.analysis.statistics import Interval
 from mem1.errors import InputError
 from mem1.records import StepMetrics, write_jsonl
@@ -61,7 +61,7 @@ def test_systems_of_one_policy_share_a_colour_and_differ_in_dash():
 
 
 def test_running_mean_by_hand():
-    assert list(figures.running_mean([2, 4, 6, 8], 2)) == [2, 3, 5, 7]
+    assert list(curve_figures.running_mean([2, 4, 6, 8], 2)) == [2, 3, 5, 7]
 
 
 def test_a_step_logged_twice_counts_as_logged_last(tmp_path, analysis):
@@ -69,13 +69,65 @@ def test_a_step_logged_twice_counts_as_logged_last(tmp_path, analysis):
     write_jsonl(
         path, [StepMetrics(step=s, values={"em": v}) for s, v in [(1, 5.0), (2, 6.0), (1, 7.0)]]
     )
-    assert read_curve(path, "r", analysis.runs["rl-mem1"]).values == {"em": [(1, 7.0), (2, 6.0)]}
+    assert read_curve(path, "rl-mem1", analysis).values == {"em": [(1, 7.0), (2, 6.0)]}
+
+
+def synthetic_curve(label="r", **values):
+    return Curve(label, label, "rl", {n: list(enumerate(v, 1)) for n, v in values.items()})
+
+
+def lines(axes):
+    return [list(line.get_ydata()) for line in axes.lines]
 
 
 def test_only_panels_with_data_are_drawn():
-    curve = figures.Curve("r", "mem1", "rl", {"reward": [(1, 0.5), (2, 0.7)]})
-    assert [p.title for p in figures.panels_of([curve])] == ["RL: reward"]
-    assert len(figures.training([curve]).axes) == 1
+    drawn = curve_figures.curve_figure(
+        [synthetic_curve(reward=[0.5, 0.7])], [*curve_figures.FIGURE6, *curve_figures.TRAINING]
+    )
+    assert [axes.get_title(loc="left") for axes in drawn.axes if axes.axison] == ["Reward"]
+
+
+def test_figure_6_has_the_four_panels_of_the_paper():
+    names = ("entropy", "reward", "valid_actions", "valid_searches")
+    drawn = curve_figures.curve_figure(
+        [synthetic_curve(**{name: [0.5, 0.7] for name in names})], curve_figures.FIGURE6
+    )
+    assert [axes.get_title(loc="left") for axes in drawn.axes] == [
+        "Valid searches",
+        "Valid actions",
+        "Reward",
+        "Entropy",
+    ]
+
+
+def test_seeds_of_an_arm_are_thin_lines_around_their_mean():
+    seeds = [synthetic_curve(reward=[1.0, 2.0]), synthetic_curve(reward=[3.0, 6.0])]
+    drawn = curve_figures.curve_figure(seeds, [curve_figures.REWARD])
+    assert lines(drawn.axes[0]) == [[1, 2], [3, 6], [2, 4]]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["r"]
+
+
+def test_explained_variance_is_cut_where_it_means_nothing():
+    curve = synthetic_curve(**{"critic/explained_variance": [-90.0, 0.5]})
+    assert (
+        curve_figures.curve_figure([curve], [curve_figures.EXPLAINED]).axes[0].get_ylim()[0] == -1
+    )
+
+
+def test_mean_over_seeds_covers_the_rounds_that_a_seed_has():
+    assert curve_figures.mean_curve([[(1, 1.0), (2, 2.0)], [(1, 3.0)]]) == [(1, 2.0), (2, 2.0)]
+
+
+def test_a_run_looks_the_same_in_each_figure():
+    one, two = synthetic_curve("a", reward=[1.0]), synthetic_curve("b", reward=[1.0])
+    colours = [
+        curve_figures.curve_figure(shown, [curve_figures.REWARD], among=[one, two])
+        .axes[0]
+        .lines[-1]
+        .get_color()
+        for shown in ([one, two], [two])
+    ]
+    assert colours[0] == colours[1]
 
 
 def test_no_curve_at_all_is_refused(tmp_path):
@@ -83,16 +135,37 @@ def test_no_curve_at_all_is_refused(tmp_path):
         metric_files(tmp_path, ["a", "b"])
 
 
-def test_the_command_writes_both_figures_in_all_formats(synthetic_results, root):
-    out = synthetic_results / "figures"
+def drawn_by_command(results, root):
+    out = results / "figures"
     render_figures.main(
         [
-            *("--config", str(synthetic_results / "analysis.json")),
-            *("--records-dir", str(synthetic_results / "eval")),
-            *("--train-dir", str(synthetic_results / "train")),
+            *("--config", str(results / "analysis.json")),
+            *("--records-dir", str(results / "eval")),
+            *("--train-dir", str(results / "train")),
             *("--expected", str(root / "config" / "expected.yaml")),
             *("--output-dir", str(out)),
         ]
     )
-    names = {f"{stem}.{kind}" for stem in ("figure4", "training") for kind in figures.FORMATS}
-    assert {p.name for p in out.iterdir()} == names | {"manifest.json"}
+    return {path.name for path in out.iterdir()} - {"manifest.json"}
+
+
+def names_of(*stems):
+    return {f"{stem}.{kind}" for stem in stems for kind in figures.FORMATS}
+
+
+def test_the_command_writes_all_figures_in_all_formats(synthetic_results, root):
+    drawn = drawn_by_command(synthetic_results, root)
+    assert drawn == names_of("figure4", "figure6", "training")
+
+
+def test_ablations_have_figure_7_and_the_estimators(synthetic_ablation, root):
+    drawn = drawn_by_command(synthetic_ablation, root)
+    assert drawn == names_of("figure4", "figure6", "figure7", "estimators", "training")
+
+
+def test_arms_of_ablations_are_one_line_each_in_figure_4(synthetic_ablation, ablation):
+    measured = summary.load(synthetic_ablation / "eval", ablation)
+    got = render_figures.series(
+        ablation, summary.summarize(measured, ablation), ablations.summarize(measured, ablation)
+    )
+    assert [one.label for one in got] == [*(arm.name for arm in ablation.arms), "MEM1 (SFT)"]

@@ -40,3 +40,10 @@ def test_a_run_from_scratch_owes_nothing_to_the_base_model(root):
 
 def test_the_frozen_form_reads_back(analysis):
     assert Analysis.model_validate_json(analysis.model_dump_json()) == analysis
+
+
+def test_figures_of_trainings_are_those_that_there_are_runs_for(analysis, ablation, root):
+    sample = analysis_section(load(root / "config/config.yaml", root / "config/sample.yaml"))
+    assert sample.curves == []
+    assert analysis.curves == ["training", "figure6"]
+    assert ablation.curves == ["training", "figure6", "figure7", "estimators"]

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mem1.analysis.statistics import difference, mean_interval, mean_intervals, ratio
+from mem1.analysis.statistics import (
+    difference,
+    mean_interval,
+    mean_intervals,
+    ratio,
+    seeded_difference,
+    seeded_intervals,
+)
 from mem1.errors import InputError
 
 
@@ -75,6 +82,69 @@ def test_zero_over_zero_says_nothing():
     got = ratio({"a": 0.0}, {"a": 0.0}, 200, rng())
     assert math.isnan(got.mean)
     assert (got.low, got.high) == (0, math.inf)
+
+
+def seeded(values, number=0):
+    return seeded_intervals(np.asarray(values, dtype=float)[:, :, None], 2000, rng(number))[0]
+
+
+def test_one_seed_has_the_interval_over_tasks():
+    values = rng(5).normal(size=40)
+    got, over_tasks = seeded([values]), mean_interval(values, 2000, rng())
+    assert (got.mean, got.n) == pytest.approx((over_tasks.mean, 40))
+    assert (got.low, got.high) == pytest.approx((over_tasks.low, over_tasks.high))
+
+
+def test_spread_between_seeds_alone_gives_the_range_of_three_seeds():
+    got = seeded([[0.0] * 20, [1.0] * 20, [5.0] * 20])
+    assert (got.mean, got.low, got.high) == pytest.approx((2, 0, 5))
+
+
+def test_variance_between_seeds_is_that_of_their_mean():
+    offsets = rng(6).normal(size=(12, 1))
+    got = seeded(np.repeat(offsets, 5, axis=1))
+    normal = 2 * 1.96 * offsets.std(ddof=1) / math.sqrt(12)
+    assert got.high - got.low == pytest.approx(normal, rel=0.08)
+
+
+def test_seeds_without_spread_leave_that_of_the_tasks():
+    values = rng(7).normal(size=60)
+    one, three = seeded([values]), seeded([values] * 3)
+    assert three.high - three.low == pytest.approx(one.high - one.low, rel=0.1)
+
+
+def test_intervals_over_ten_seeds_hold_the_true_mean():
+    source, hits = rng(8), 0
+    for number in range(300):
+        shape = source.normal(size=(1, 30)), source.normal(size=(10, 30))
+        values = source.normal(size=(10, 1)) + sum(shape)
+        got = seeded_intervals(values[:, :, None], 300, rng(number))[0]
+        hits += got.low <= 0 <= got.high
+    assert 0.85 <= hits / 300 <= 0.98
+
+
+def test_difference_of_arms_shares_the_tasks():
+    tasks = rng(9).normal(scale=9, size=(1, 30))
+    got = seeded_difference(tasks - 1.0, np.repeat(tasks, 3, axis=0), 300, rng())
+    assert (got.mean, got.low, got.high, got.n) == pytest.approx((-1, -1, -1, 30))
+
+
+def test_an_arm_of_one_seed_is_given_the_spread_of_the_other():
+    alone, others = np.zeros((1, 20)), np.array([[-1.0] * 20, [0.0] * 20, [1.0] * 20])
+    for got in (
+        seeded_difference(alone, others, 2000, rng()),
+        seeded_difference(others, alone, 2000, rng()),
+    ):
+        assert got.low < -1.5  # the range of the mean alone would end at -1
+        assert got.high > 1.5
+    assert seeded_difference(alone, alone + 1, 300, rng()).high == -1
+
+
+def test_arms_without_common_tasks_are_refused():
+    with pytest.raises(InputError, match="no common tasks"):
+        seeded_difference(np.zeros((1, 3)), np.zeros((1, 4)), 100, rng())
+    with pytest.raises(InputError, match="no task"):
+        seeded_intervals(np.zeros((0, 0, 2)), 100, rng())
 
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=1, max_size=12))

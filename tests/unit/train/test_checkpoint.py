@@ -55,6 +55,17 @@ def test_another_configuration_is_refused(tmp_path: Path) -> None:
         Checkpoints(tmp_path, {"configuration": "b"}).latest()
 
 
+def test_another_code_is_accepted_when_asked(tmp_path: Path) -> None:
+    Checkpoints(tmp_path, IDENTITY | {"code": "old"}).save(1, state(1))
+
+    with pytest.raises(InputError, match="--accept code"):
+        Checkpoints(tmp_path, IDENTITY | {"code": "new"}).latest()
+    found = Checkpoints(tmp_path, IDENTITY | {"code": "new"}, accepted=["code"]).latest()
+
+    assert found is not None
+    assert found[0] == 1
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, IDENTITY)
     checkpoints.save(1, state(1))

@@ -37,6 +37,7 @@ SFT = Sft(
 RL = Rl(
     estimator="grpo", steps=3, tasks=2, group=3, minibatches=2, clip_ratio=0.2, kl=0.01,
     kl_in="loss", engine="plain", packing="tree", format_reward=False,
+    precision="fp32", gradient_checkpointing=False,
     critic=None, least_valid=0.0, patience=3, entropy=0.001,
     temperature=1.0, optimizer=OPTIMIZER, checkpoint_every=1,
 )  # fmt: skip
@@ -66,10 +67,10 @@ def sft(teach, world: World, words: Codec) -> Make:
 
 @pytest.fixture
 def reinforce(world: World, words: Codec, retriever: BM25Retriever) -> Make:
-    tasks = mixed_tasks(world.questions, [2], {2: 1}, Random(1), count=5)
     environment = SearchEnvironment(retriever, 3, SHORT, words)
 
-    def make(settings: Rl = RL, agent: Agent = SHORT):
+    def make(settings: Rl = RL, agent: Agent = SHORT, turns: int = 1):
+        tasks = mixed_tasks(world.questions, [2], {2: turns}, Random(1), count=5)
         model = new_model(MODEL, words.size, 0)
         ready = players(model, settings, ALONE)
         arena = collect.Arena(environment, words, agent, "mem1")
@@ -178,6 +179,39 @@ def test_rewarded_outputs_get_likelier(
         step(number)
 
     assert sum(seen[-3:]) / 3 > sum(seen[:3]) / 3 + 0.15
+
+
+@pytest.mark.parametrize("packing", ["stitched", "stitched-restarted"])
+def test_stitched_rows_are_trained_against_their_own_logprobs(
+    packing: str, reinforce: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rl, "rewards", lambda played: torch.arange(len(played)).float() % 3)
+    settings = PPO.model_copy(update={"packing": packing, "minibatches": 1})
+    _, step = reinforce(settings, turns=4)
+    values = step(0)
+
+    assert values["mean_ratio"] == pytest.approx(1, abs=1e-5)
+    assert values["logprob_gap_max"] > 1e-3  # what the engine recorded is something else
+    assert values["gradient_norm"] > 0
+
+
+def test_only_the_critic_learns_in_its_warm_up(
+    reinforce: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rl, "rewards", lambda played: torch.arange(len(played)).float() % 3)
+    assert PPO.critic is not None
+    critic = PPO.critic.model_copy(update={"warmup": 1})
+    trainee, step = reinforce(PPO.model_copy(update={"critic": critic}))
+
+    def weights(part: str) -> torch.Tensor:
+        return torch.cat([value.flatten() for value in trainee.state()[part]["model"].values()])
+
+    before = weights("policy"), weights("critic")
+    step(0)
+    assert torch.equal(weights("policy"), before[0])
+    assert not torch.equal(weights("critic"), before[1])
+    step(1)
+    assert not torch.equal(weights("policy"), before[0])
 
 
 def test_speeds_are_measured_but_are_no_metrics(ppo: Make, tmp_path: Path) -> None:
