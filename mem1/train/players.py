@@ -69,7 +69,7 @@ def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Playe
         )
     from mem1.train import zero  # DeepSpeed takes seconds to import
 
-    zero.start()
+    zero.start(processes)
     policy = zero.ZeroTrainee(actor, settings.optimizer, processes, half)
     judge = (
         zero.ZeroTrainee(critic, settings.critic.optimizer, processes, half)

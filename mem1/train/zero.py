@@ -32,7 +32,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 M = TypeVar("M", bound=torch.nn.Module, covariant=True)
 
 
-def start() -> None:
+def start(processes: Processes) -> None:
     """Join the other processes; a process that was started alone is its own group."""
     if distributed.is_initialized():
         return
@@ -47,6 +47,8 @@ def start() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     # Shared-memory collectives would compile C++ first, or fail where there is no compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    if processes.device.type == "cuda":
+        torch.cuda.set_device(processes.device)
     deepspeed.init_distributed(verbose=False)
 
 

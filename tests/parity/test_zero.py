@@ -19,7 +19,9 @@ STEPS = 10
 LOSSES = ("policy", "kl", "entropy", "critic/loss", "reward", "logprob_gap_mean")
 
 
-def train(engine: str, processes: int, steps: int, folder: Path, **changes: object) -> None:
+def train(
+    engine: str, processes: int, steps: int, folder: Path, gpu: bool = False, **changes: object
+) -> None:
     """Train in ``folder`` to step ``steps``, with other settings where ``changes`` names them."""
     launcher = [sys.executable]
     if processes > 1:
@@ -31,6 +33,8 @@ def train(engine: str, processes: int, steps: int, folder: Path, **changes: obje
         "PATH": str(Path(sys.executable).parent),
     }
     environment = {**os.environ, **own}  # the path holds no compiler
+    if not gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     done = subprocess.run(
         [*line, str(folder), json.dumps(changes)],
         env=environment,

@@ -48,7 +48,9 @@ def main(engine: str, steps: int, folder: Path, changes: str) -> None:
     retriever = bm25.in_memory(world.passages, Retrieval(k=3, k1=1.5, b=0.75))
     agent = AGENT.model_copy(update={"max_new_tokens": 8})
     shape = Model(layers=2, hidden=32, heads=2, intermediate=64, max_position=8192)
-    ready = players(new_model(shape, words.size, 0), settings, processes)
+    model = new_model(shape, words.size, 0)
+    torch.nn.Module.to(model, processes.device)
+    ready = players(model, settings, processes)
     training = rl.RlTraining(
         settings,
         0,

@@ -139,7 +139,9 @@ def test_a_statement_carries_its_numbers_and_the_papers(measured, curves, ablati
     _, em, _ = ablations.statements(measured, curves, ablation, paper)
     text = ablation_tables.sentence(em)
     assert text.startswith("- EM, 2 objectives: lower with the format reward: ")
-    assert "0.000 with it (PPO, format reward; 3 seeds) against 1.667 without (PPO; 3 seeds)" in text
+    assert (
+        "0.000 with it (PPO, format reward; 3 seeds) against 1.667 without (PPO; 3 seeds)" in text
+    )
     assert "the paper has 0.466 against 0.709 [S]: **supported**" in text
 
 
@@ -156,7 +158,7 @@ def test_papers_rows_follow_the_arms_they_belong_to(texts):
     rows = [line for line in texts["ablations.md"].splitlines() if line.startswith("|")]
     place = next(i for i, row in enumerate(rows) if row.startswith("| PPO, format reward; 3 seeds"))
     assert (
-        rows[place] == "| PPO, format reward; 1 seed | 0.000 [0.000, 0.000] | not run | not run |"
+        rows[place] == "| PPO, format reward; 3 seeds | 0.000 [0.000, 0.000] | not run | not run |"
     )
     assert rows[place + 1] == "| *paper: MEM1-QA with the format reward* | *0.466* [S] |  |  |"
 
