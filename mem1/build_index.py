@@ -14,7 +14,7 @@ Example:
 from collections.abc import Sequence
 from pathlib import Path
 
-from mem1 import cli, config
+from mem1 import cli, config_retrieval
 
 
 def main(argv: Sequence[str]) -> None:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> None:
     from mem1.records import Passage, read_jsonl
     from mem1.retrieval import bm25
 
-    settings = cli.read_section(args.config, config.Retrieval)
+    settings = cli.read_section(args.config, config_retrieval.Retrieval)
     passages = read_jsonl(args.passages, Passage)
     try:
         bm25.build(passages, settings, args.output_dir)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mem1.config_learning import Base, Rl, Section, Sft, Share
+from mem1.config_retrieval import Retrieval, Sources
 from mem1.errors import InputError
 
 Policy = Literal["mem1", "full", "truncate"]
@@ -39,25 +40,6 @@ class World(Section):
         if set(self.hops) - {1, 2, 3} or abs(sum(self.hops.values()) - 1) > 1e-9:
             raise ValueError("hops takes shares for 1, 2 and 3 hops that sum to 1")
         return self
-
-
-class Sources(Section):
-    """Where questions and passages come from."""
-
-    kind: Literal["atlas", "files"] = Field(
-        description="atlas: generated worlds; files: the folder named by MEM1_SAMPLE_DATA"
-    )
-    max_passages: int | None = Field(
-        ge=1, description="files only: read at most this many passages of each file; null: all"
-    )
-
-
-class Retrieval(Section):
-    """BM25 over the passages."""
-
-    k: int = Field(ge=1, le=20, description="passages returned for a query")
-    k1: float = Field(gt=0, le=10, description="BM25 term saturation")
-    b: Share = Field(description="BM25 length normalization")
 
 
 class Tasks(Section):

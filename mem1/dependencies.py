@@ -19,7 +19,15 @@ ROOT = Path(__file__).resolve().parent.parent
 CARRIERS = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        *("cli", "config", "config_files", "config_learning", "stages", "launch"),
+        *(
+            "cli",
+            "config",
+            "config_files",
+            "config_learning",
+            "config_retrieval",
+            "stages",
+            "launch",
+        ),
         *("errors", "dependencies", "manifest", "provenance"),
     )
 )

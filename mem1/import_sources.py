@@ -19,7 +19,7 @@ Example:
 from collections.abc import Sequence
 from pathlib import Path
 
-from mem1 import cli, config
+from mem1 import cli, config_retrieval
 
 OUTPUTS = ("manifest.json", "passages.jsonl", "questions.jsonl")
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> None:
     from mem1.records import write_jsonl
     from mem1.tasks import selection, sources
 
-    settings = cli.read_section(args.config, config.Sources)
+    settings = cli.read_section(args.config, config_retrieval.Sources)
     if settings.kind != "files":
         raise InputError(
             f"{args.config}: sources.kind is {settings.kind!r}, and only 'files' is imported: "

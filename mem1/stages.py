@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 
 from pydantic import Field
 
-from mem1.config import Agent, Config, Model, Retrieval, Run, Tasks, World
+from mem1.config import Agent, Config, Model, Run, Tasks, World
 from mem1.config_learning import Base, Rl, Section, Sft
+from mem1.config_retrieval import Retrieval
 from mem1.errors import InputError
 
 

@@ -20,7 +20,7 @@ import bm25s
 import numpy as np
 from pydantic import ValidationError
 
-from mem1 import config, provenance
+from mem1 import config_retrieval, provenance
 from mem1.errors import InputError
 from mem1.records import Passage, Record, read_jsonl
 from mem1.retrieval.base import Hit
@@ -60,7 +60,9 @@ def corpus_digest(passages: Sequence[Passage]) -> str:
     return provenance.text_digest("".join(p.model_dump_json() + "\n" for p in passages))
 
 
-def build(passages: Sequence[Passage], settings: config.Retrieval, output_dir: Path) -> None:
+def build(
+    passages: Sequence[Passage], settings: config_retrieval.Retrieval, output_dir: Path
+) -> None:
     """Index title and text of ``passages`` into ``output_dir``, whole or not at all.
 
     The same passages and settings give the same bytes. ``settings.k`` is a property of a
@@ -87,7 +89,7 @@ def build(passages: Sequence[Passage], settings: config.Retrieval, output_dir: P
         provenance.write_json(folder / MANIFEST, manifest.model_dump())
 
 
-def in_memory(passages: Sequence[Passage], settings: config.Retrieval) -> "BM25Retriever":
+def in_memory(passages: Sequence[Passage], settings: config_retrieval.Retrieval) -> "BM25Retriever":
     """An index that is used at once and not kept: training of the base model makes many.
 
     Raises:
@@ -97,7 +99,7 @@ def in_memory(passages: Sequence[Passage], settings: config.Retrieval) -> "BM25R
     return BM25Retriever(_index(passages, settings), passages, corpus_digest(passages))
 
 
-def _index(passages: Sequence[Passage], settings: config.Retrieval) -> bm25s.BM25:
+def _index(passages: Sequence[Passage], settings: config_retrieval.Retrieval) -> bm25s.BM25:
     vocabulary: dict[str, int] = {}  # in order of appearance: a set would depend on the hash seed
     ids = [
         [vocabulary.setdefault(word, len(vocabulary)) for word in words(f"{p.title} {p.text}")]

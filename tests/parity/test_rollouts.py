@@ -13,8 +13,9 @@ from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.hf import HFEngine
 from mem1.agent.rollout import rollout
 from mem1.agent.text import Codec
-from mem1.config import Agent, Model, Retrieval, World
+from mem1.config import Agent, Model, World
 from mem1.config_files import load
+from mem1.config_retrieval import Retrieval
 from mem1.envs.search import SearchEnvironment
 from mem1.records import Trajectory
 from mem1.retrieval import bm25

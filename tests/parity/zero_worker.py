@@ -12,8 +12,9 @@ from random import Random
 import torch
 
 from mem1.agent.text import Codec
-from mem1.config import Model, Retrieval, World
+from mem1.config import Model, World
 from mem1.config_learning import Critic, Optimizer, Rl
+from mem1.config_retrieval import Retrieval
 from mem1.envs.search import SearchEnvironment
 from mem1.retrieval import bm25
 from mem1.tasks import atlas, tokenizer

@@ -9,7 +9,8 @@ from tokenizers import decoders, models, pre_tokenizers
 from mem1 import cli, evaluate
 from mem1.agent import rollout
 from mem1.agent.settings import EvaluationRun
-from mem1.config import Agent, Retrieval
+from mem1.config import Agent
+from mem1.config_retrieval import Retrieval
 from mem1.errors import InputError
 from mem1.provenance import write_json
 from mem1.records import Passage, Question, Task, Trajectory, read_jsonl, write_jsonl

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem1 import config
+from mem1 import config_retrieval
 from mem1.errors import InputError
 from mem1.records import Passage, write_jsonl
 from mem1.retrieval import bm25
 
-SETTINGS = config.Retrieval(k=3, k1=1.5, b=0.75)
+SETTINGS = config_retrieval.Retrieval(k=3, k1=1.5, b=0.75)
 PASSAGES = [
     Passage(id="p0", title="Velmora", text="Velmora is a company. It makes glass."),
     Passage(id="p1", title="Ann Lee", text="Ann Lee founded the company Velmora in York."),

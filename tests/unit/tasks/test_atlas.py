@@ -2,8 +2,8 @@
 
 import pytest
 
-from mem1.config import Retrieval
 from mem1.config import World as Settings
+from mem1.config_retrieval import Retrieval
 from mem1.provenance import json_digest
 from mem1.retrieval import bm25
 from mem1.tasks import atlas

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mem1.agent.text import Codec
-from mem1.config import Agent, Model, Retrieval, World
+from mem1.config import Agent, Model, World
 from mem1.config_learning import Imperfections
+from mem1.config_retrieval import Retrieval
 from mem1.retrieval import bm25
 from mem1.tasks import atlas, tokenizer
 from mem1.tasks.atlas_solver import PERFECT
