@@ -14,7 +14,7 @@ from mem1.train.processes import Processes
 from mem1.train.stitched import stitch
 from mem1.train.tree import View, pack, split_rows, views_of
 
-STITCHED_TOKENS = 2048  # of a row: its mask has a bit for each pair of tokens
+STITCHED_TOKENS = 512  # of a row: its attention is dense
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,24 @@
 
 Each process holds its part of everything and gathers a layer when it is needed. The module
 behaves like ``PlainTrainee``: the same calls, the same state. Its checkpoints hold whole
-tensors, so a run can go on with another number of processes, or with plain torch.
+tensors, so a run can go on with another number of processes.
 
 Losses are sums over sampled tokens divided by their number in the whole step, of which each
 process has a share; DeepSpeed averages over processes, so they are multiplied by their count.
 """
 
+import logging
 import os
 import socket
 import warnings
 from typing import Any, TypeVar
 
-import deepspeed
 import torch
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # DeepSpeed would look for one, and warn
+
+import deepspeed
 from deepspeed.utils import (
     safe_get_full_fp32_param,
     safe_get_full_optimizer_state,
@@ -43,8 +48,10 @@ def start(processes: Processes) -> None:
         alone = {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "MASTER_PORT": port}
         os.environ.update({name: str(value) for name, value in alone.items()})
         os.environ["MASTER_ADDR"] = "127.0.0.1"
-    # Of DeepSpeed's calls, a hundred in a step.
+    # DeepSpeed warns of its own calls, a hundred in a step, and of modules whose results are
+    # no tensors: they have no weights themselves, those within them do return tensors.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
     # Shared-memory collectives would compile C++ first, or fail where there is no compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     if processes.device.type == "cuda":
