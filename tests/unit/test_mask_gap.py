@@ -98,8 +98,8 @@ def test_all_files_stand_in_the_manifest(inputs, tmp_path: Path, monkeypatch) ->
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"system": None}, "names no system or no horizons"),
-        ({"horizons": []}, "names no system or no horizons"),
+        ({"system": None}, "names no system to measure"),
+        ({"horizons": []}, "horizons: List should have at least 1 item"),
         ({"horizons": [4]}, r"s/4\.jsonl does not exist"),
         ({"tasks": 5}, "holds 3 trajectories and mask_gap.tasks is 5"),
     ],
