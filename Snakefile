@@ -1,7 +1,7 @@
 # From a generated world to the tables and figures of MEM1 (arXiv 2506.15841):
 #     snakemake --cores all                                       preset mini
 #     snakemake --cores all --configfile config/smoke.yaml        another preset
-# Settings: config/. Phases: workflow/rules/. Each rule is one command of the package mem1.
+# Settings: config/. Phases: workflow/rules/. A rule is one command of mem1.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/paths.smk"
+include: "workflow/rules/search_paths.smk"
 
 
 CONFIG = checked(config)
@@ -22,7 +23,7 @@ P = f"results/{CONFIG.preset}"
 
 
 wildcard_constraints:
-    split="train|validation|test",
+    split="train|validation|test|corpus",
     horizon="[0-9]+",
     run="[^/]+",
     system="[^/]+",
@@ -45,11 +46,13 @@ rule all:
 
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/world.smk"
+include: "workflow/rules/hub.smk"
+include: "workflow/rules/index.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/render.smk"
-include: "workflow/rules/mask_gap.smk"
+include: "workflow/rules/experiments.smk"
 include: "workflow/rules/track.smk"
 
 

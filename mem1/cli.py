@@ -28,7 +28,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """The arguments that all training commands of a run have."""
     parser.add_argument("--config", type=Path, required=True, help="frozen section of the run")
     parser.add_argument("--start", required=True, help="folder of a model, or scratch")
-    parser.add_argument("--index", type=Path, required=True, help="folder of the index")
+    add_retrieval(parser)
     parser.add_argument("--checkpoint-dir", type=Path, required=True)
     parser.add_argument("--output-dir", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1, help="threads of all processes")
@@ -41,6 +41,17 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tracking-uri", help="MLflow, for live metrics; none without it")
     parser.add_argument("--experiment", default="mem1", help="MLflow experiment: the preset")
+
+
+def add_retrieval(parser: argparse.ArgumentParser) -> None:
+    """What commands that search are given beside the settings."""
+    parser.add_argument("--index", type=Path, help="folder of the index, where they name one")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="database of kept answers (default: $MEM1_RETRIEVAL_CACHE/<name of --index>.sqlite)",
+    )
+    parser.add_argument("--cache-digest", help="replay: whose answers, if it has several")
 
 
 def read_section(path: Path, kind: type[S]) -> S:

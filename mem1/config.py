@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mem1.config_learning import Base, Rl, Section, Sft, Share
-from mem1.config_retrieval import Retrieval, Sources
+from mem1.config_retrieval import Retrieval, RetrievalReport
+from mem1.config_sources import Sources
 from mem1.errors import InputError
 
 Policy = Literal["mem1", "full", "truncate"]
@@ -158,12 +159,13 @@ class MaskGap(Section):
 class Config(Section):
     """The whole workflow."""
 
-    preset: Literal["mini", "smoke", "sample", "base", "ablations"]
+    preset: Literal["mini", "smoke", "sample", "base", "ablations", "paper"]
     seed: int = Field(ge=0, description="root of all named random streams")
     base_model: str = Field(description="folder of the committed base model")
     world: World
     sources: Sources
     retrieval: Retrieval
+    retrieval_report: RetrievalReport
     tasks: Tasks
     agent: Agent
     model: Model

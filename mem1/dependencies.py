@@ -25,6 +25,7 @@ CARRIERS = frozenset(
             "config_files",
             "config_learning",
             "config_retrieval",
+            "config_sources",
             "stages",
             "launch",
         ),

@@ -1,7 +1,8 @@
 """Run one system on a panel of tasks and score what it answers.
 
 Inputs: a frozen evaluation section of the configuration, a panel with its manifest, passages
-and their index, a tokenizer, and for engine hf the folder of a model.
+and their index (not read where the section names a server, the web or kept answers), a
+tokenizer, and for engine hf the folder of a model.
 Outputs: OUTPUT, one trajectory a line in the order of the panel, with all views, scores and
 timings; and, last, OUTPUT's stem + .manifest.json with the digests of all inputs.
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--system", required=True, help="name that the records carry")
     parser.add_argument("--tasks", type=Path, required=True, help="panel (JSONL)")
     parser.add_argument("--passages", type=Path, required=True, help="passages (JSONL)")
-    parser.add_argument("--index", type=Path, required=True, help="index folder of the passages")
+    cli.add_retrieval(parser)
     parser.add_argument("--model", type=Path, help="model folder, for engine hf")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer folder")
     parser.add_argument("--output", type=Path, required=True, help="trajectories to write (JSONL)")
@@ -58,7 +59,8 @@ def main(argv: Sequence[str]) -> None:
     from mem1.agent.engines.base import Sampling
     from mem1.envs.search import SearchEnvironment
     from mem1.errors import InputError
-    from mem1.retrieval import bm25
+    from mem1.retrieval.bm25 import MANIFEST
+    from mem1.retrieval.open import open_for
     from mem1.tasks import compose
 
     run = cli.read_section(args.config, settings.EvaluationRun)
@@ -71,13 +73,18 @@ def main(argv: Sequence[str]) -> None:
     if not tasks:
         raise InputError(f"{args.tasks} holds no task: compose it again with at least one.")
     codec = text.load_codec(args.tokenizer)
-    environment = SearchEnvironment(bm25.load(args.index, args.passages), run.k, run.agent, codec)
+    retriever = open_for(args, run.retrieval, args.passages)
+    environment = SearchEnvironment(retriever, run.k, run.agent, codec)
     policy = context.policy(run.policy, run.agent)
     engine, batch = _engine(run, tasks, codec, policy, args.model, args.threads)
-    inputs = [args.tasks, args.passages, args.index / bm25.MANIFEST]
+    inputs = [args.tasks, args.passages]
+    searches_index = run.retrieval is None or run.retrieval.searches_index
+    inputs += [args.index / MANIFEST] if searches_index else []
     inputs += [args.tokenizer / name for name in text.FILES]
     inputs += [args.model] if args.model else []
     made_from = {**manifest.describe("evaluate", args.config, inputs, {}), "system": args.system}
+    if not searches_index:
+        made_from["retriever"] = retriever.digest
 
     by_id = {task.id: task for task in tasks}
     kept = args.output.with_name(f".{args.output.name}.partial")

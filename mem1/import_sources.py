@@ -1,9 +1,7 @@
-"""Import the real questions and passages of preset "sample" from a local folder.
+"""Import real questions and passages from local files, in the layouts they are published in.
 
-Inputs: a frozen sources section of the configuration, and a folder with
-hotpotqa/train.json, hotpotqa/dev.json (HotpotQA, official or Hub layout),
-hotpotqa/train_corpus.json (title -> sentences), wiki18/passages.jsonl and
-wiki18/questions.jsonl.
+Inputs: a frozen sources section of the configuration, and the folder below which the files are
+that it names with their layouts (mem1.tasks.layouts); preset sample names those of the sample.
 Outputs: a folder with passages.jsonl (each title and text once), questions.jsonl (only those
 that can be scored and answered from the passages) and, last, manifest.json with the digests
 of all files and what was kept and dropped, and why.
@@ -19,7 +17,7 @@ Example:
 from collections.abc import Sequence
 from pathlib import Path
 
-from mem1 import cli, config_retrieval
+from mem1 import cli, config_sources
 
 OUTPUTS = ("manifest.json", "passages.jsonl", "questions.jsonl")
 
@@ -41,9 +39,9 @@ def main(argv: Sequence[str]) -> None:
     from mem1 import provenance
     from mem1.errors import InputError
     from mem1.records import write_jsonl
-    from mem1.tasks import selection, sources
+    from mem1.tasks import layouts, selection
 
-    settings = cli.read_section(args.config, config_retrieval.Sources)
+    settings = cli.read_section(args.config, config_sources.Sources)
     if settings.kind != "files":
         raise InputError(
             f"{args.config}: sources.kind is {settings.kind!r}, and only 'files' is imported: "
@@ -52,27 +50,18 @@ def main(argv: Sequence[str]) -> None:
     if not args.data_dir.is_dir():
         raise InputError(
             f"{args.data_dir} is no folder: set MEM1_SAMPLE_DATA (--data-dir) to the folder "
-            f"that holds hotpotqa/ and wiki18/."
+            f"that holds {settings.files[0].path} and the other files."
         )
     provenance.check_replaceable(args.output_dir, OUTPUTS)
 
-    hotpotqa, wiki18 = args.data_dir / "hotpotqa", args.data_dir / "wiki18"
-    limit = settings.max_passages
-    corpus = sources.read_titles(hotpotqa / "train_corpus.json", max_passages=limit)
+    inputs = [args.data_dir / file.path for file in settings.files]
     merged, repeated = selection.merge(
         [
-            sources.Source(passages=corpus),
-            sources.read_hotpotqa(hotpotqa / "train.json", max_passages=limit),
-            sources.read_hotpotqa(hotpotqa / "dev.json", max_passages=limit),
-            sources.Source(
-                passages=sources.read_passages(wiki18 / "passages.jsonl", max_passages=limit)
-            ),
-            sources.read_questions(wiki18 / "questions.jsonl"),
+            layouts.READERS[file.layout](path, settings.max_passages)
+            for file, path in zip(settings.files, inputs, strict=True)
         ]
     )
     kept, dropped = selection.select(merged)
-    inputs = [hotpotqa / f"{name}.json" for name in ("train", "dev", "train_corpus")]
-    inputs += [wiki18 / f"{name}.jsonl" for name in ("passages", "questions")]
 
     with provenance.replacing(args.output_dir) as folder:
         folder.mkdir()

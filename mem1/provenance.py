@@ -1,6 +1,7 @@
 """Digests, and files that appear under their final name only when they are whole."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -66,6 +67,24 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Be the only process that writes ``path``, by a lock on a hidden file beside it.
+
+    Raises:
+        InputError: another process is at it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.lock"), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"Another process is writing {path}: wait for it, or name another output."
+            ) from error
+        yield
 
 
 def check_replaceable(folder: Path, known: Iterable[str]) -> None:

@@ -43,7 +43,7 @@ class Question(Record):
     text: str
     golds: list[str]  # aliases; the first is the one to print
     source: str  # data set it comes from
-    hops: int | None = None  # number of facts needed; None where unknown
+    hops: int | Literal["multi"] | None = None  # facts needed: number, several, or unknown
     chain: list[Hop] = []  # generated worlds only
 
 

@@ -8,11 +8,11 @@ and nothing that it does not need.
 
 from collections.abc import Callable, Iterable
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from mem1.config import Agent, Config, Model, Run, Tasks, World
 from mem1.config_learning import Base, Rl, Section, Sft
-from mem1.config_retrieval import Retrieval
+from mem1.config_retrieval import Encoder, Retrieval
 from mem1.errors import InputError
 
 
@@ -95,7 +95,7 @@ def training_run(config: Config, name: str) -> TrainingRun:
         seed=config.seed,
         run=run.model_copy(update={"changes": {}}),  # they are in the settings
         world=config.world,
-        retrieval=config.retrieval,
+        retrieval=config.retrieval.used(),
         agent=config.agent,
         max_turns=budgets(config.tasks, horizons),
         tasks=panel(config.tasks, "train", config.tasks.train_horizon) if sft is None else None,
@@ -117,28 +117,64 @@ def base_run(config: Config) -> BaseRun:
         base=config.base,
         model=config.model,
         world=config.world,
-        retrieval=config.retrieval,
+        retrieval=config.retrieval.of_kind("bm25").built(),  # it makes its own indices
         agent=config.agent,
         max_turns=budgets(config.tasks, range(1, largest + 1)),
     )
 
 
+def encoder(config: Config) -> Encoder:
+    """The encoder of passages, which knows nothing of the index that they go into.
+
+    Raises:
+        InputError: there is none.
+    """
+    if config.retrieval.dense is None:
+        raise InputError("retrieval.dense is null: name an encoder there.")
+    return config.retrieval.dense.encoder
+
+
+def retrieval_report(config: Config) -> Retrieval:
+    """What the compared retrievers need: both indices, and how they are fused.
+
+    ``k`` is how many passages of a query are looked at.
+
+    Raises:
+        InputError: there is nothing to compare, or a section is missing.
+    """
+    k = config.retrieval_report.k
+    if k is None:
+        raise InputError("retrieval_report.k is null: say how many passages are looked at.")
+    try:
+        return config.retrieval.of_kind("hybrid").built().model_copy(update={"k": k})
+    except ValidationError as error:
+        raise InputError(
+            "retrieval_report compares what retrieval.dense and retrieval.hybrid describe: one of "
+            "them is null, fill it in."
+        ) from error
+
+
 def frozen(config: Config, stage: str) -> Section:
     """The frozen section that is called ``stage``.
 
-    Names: ``world``, ``sources``, ``retrieval``, ``base``, ``mask_gap``,
-    ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>`` and ``eval-<system>``.
+    Names: ``world``, ``sources``, ``retrieval``, ``encoder``, ``retrieval_report``,
+    ``base``, ``mask_gap``,
+    ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>``, ``eval-<system>`` and, for kind hub,
+    ``sources-<train, test or corpus>``.
 
     Raises:
         InputError: there is no such stage in this configuration.
     """
     from mem1.agent.settings import evaluation_run
     from mem1.analysis.settings import analysis_section
+    from mem1.tasks.imports import hub_import
 
     whole: dict[str, Callable[[], Section]] = {
         "world": lambda: config.world,
         "sources": lambda: config.sources,
-        "retrieval": lambda: config.retrieval,
+        "retrieval": lambda: config.retrieval.built(),
+        "encoder": lambda: encoder(config),
+        "retrieval_report": lambda: retrieval_report(config),
         "base": lambda: base_run(config),
         "mask_gap": lambda: config.mask_gap,
         "analysis": lambda: analysis_section(config),
@@ -150,10 +186,13 @@ def frozen(config: Config, stage: str) -> Section:
         return training_run(config, name)
     if kind == "eval" and name in config.systems:
         return evaluation_run(config, name)
+    if kind == "sources":
+        return hub_import(config.sources, name)
     split, _, horizon = name.partition("-")
     if kind == "tasks" and horizon.isdecimal():
         return panel(config.tasks, split, int(horizon))
     raise InputError(
-        f"There is no stage {stage!r}: use {', '.join(whole)}, tasks-<split>-<objectives>, "
+        f"There is no stage {stage!r}: use {', '.join(whole)}, sources-<split or corpus>, "
+        f"tasks-<split>-<objectives>, "
         f"run-<one of {sorted(config.runs)}> or eval-<one of {sorted(config.systems)}>."
     )

@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> None:
 
     from mem1.envs.search import SearchEnvironment
     from mem1.errors import InputError
-    from mem1.retrieval import bm25
+    from mem1.retrieval.open import open_for_training
     from mem1.seeding import derive
     from mem1.tasks.compose import load_panel
     from mem1.train.collect import Arena, collapsed
@@ -30,13 +30,11 @@ def main(argv: Sequence[str]) -> None:
     from mem1.train.players import players as prepare
     from mem1.train.rl import RlTraining
 
-    job = Job.prepare(
-        "train_rl", arguments, inputs=[arguments.tasks, arguments.passages, arguments.index]
-    )
+    retriever, searched = open_for_training(arguments, arguments.passages)
+    job = Job.prepare("train_rl", arguments, inputs=[arguments.tasks, arguments.passages, searched])
     run = job.run
     if run.rl is None:
         raise InputError(f"{arguments.config}: run {run.name} is of stage {run.run.stage}, not rl.")
-    retriever = bm25.load(arguments.index, arguments.passages)
     tasks = load_panel(arguments.tasks)
     players = prepare(job.model, run.rl, job.processes)
     environment = SearchEnvironment(retriever, run.retrieval.k, run.agent, job.codec)

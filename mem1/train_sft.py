@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> None:
 
     from mem1.errors import InputError
     from mem1.records import Question, read_jsonl
-    from mem1.retrieval import bm25
+    from mem1.retrieval.open import open_for_training
     from mem1.seeding import derive
     from mem1.train.demonstrations import Teacher
     from mem1.train.forward import Actor
@@ -32,8 +32,9 @@ def main(argv: Sequence[str]) -> None:
 
     passages = arguments.world / "passages.jsonl"
     questions = arguments.world / "questions.jsonl"
+    retriever, searched = open_for_training(arguments, passages)
     job = Job.prepare(
-        "train_sft", arguments, inputs=[arguments.tokenizer, passages, questions, arguments.index]
+        "train_sft", arguments, inputs=[arguments.tokenizer, passages, questions, searched]
     )
     run = job.run
     if run.sft is None:
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> None:
         )
     trainee = plain(Actor(job.model.train()), run.sft.optimizer)
     teacher = Teacher(
-        bm25.load(arguments.index, passages),
+        retriever,
         run.retrieval.k,
         job.codec,
         run.agent,

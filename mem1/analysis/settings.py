@@ -14,6 +14,11 @@ from mem1.config import Config, Run, System
 from mem1.config_learning import Section
 
 Stage = Literal["rl", "sft", "oracle"]
+TOKENIZERS = {
+    "atlas": "words of the generated world",
+    "files": "byte-level BPE of 16,000, trained on the passages",
+    "hub": "that of the base model",
+}
 
 
 class Comparison(Section):
@@ -133,11 +138,7 @@ def analysis_section(config: Config) -> Analysis:
         base_horizons=(1, config.base.largest_horizon) if "base" in stages else None,
         sft_horizons=sorted(set(config.sft.horizons)) if "sft" in stages else None,
         rl_horizon=config.tasks.train_horizon if "rl" in stages else None,
-        tokenizer=(
-            "words of the generated world"
-            if config.sources.kind == "atlas"
-            else "byte-level BPE of 16,000, trained on the passages"
-        ),
+        tokenizer=TOKENIZERS[config.sources.kind],
         comparisons=_comparisons(config),
         runs=config.runs,
         arms=arms(config),

@@ -72,7 +72,7 @@ def build(
         InputError: there is nothing to index, an id occurs twice, or the folder holds files
             that are no index.
     """
-    _check_passages(passages)
+    check_passages(passages)
     provenance.check_replaceable(output_dir, {*FILES, MANIFEST})
     index = _index(passages, settings)
     with provenance.replacing(output_dir) as folder:
@@ -95,7 +95,7 @@ def in_memory(passages: Sequence[Passage], settings: config_retrieval.Retrieval)
     Raises:
         InputError: there is nothing to index, or an id occurs twice.
     """
-    _check_passages(passages)
+    check_passages(passages)
     return BM25Retriever(_index(passages, settings), passages, corpus_digest(passages))
 
 
@@ -114,7 +114,12 @@ def _index(passages: Sequence[Passage], settings: config_retrieval.Retrieval) ->
     return index
 
 
-def _check_passages(passages: Sequence[Passage]) -> None:
+def check_passages(passages: Sequence[Passage]) -> None:
+    """Refuse what cannot be indexed.
+
+    Raises:
+        InputError: there is nothing, or an id occurs twice.
+    """
     if not passages:
         raise InputError("There are no passages to index: give a file with at least one.")
     seen: set[str] = set()
@@ -169,7 +174,7 @@ class BM25Retriever:
     def __init__(self, index: Any, passages: Sequence[Passage], digest: str) -> None:
         """Keep a loaded ``bm25s.BM25`` with the passages it was built from, in that order."""
         self._index = index
-        self._passages = passages
+        self.passages = passages
         self.digest = digest
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
@@ -195,4 +200,4 @@ class BM25Retriever:
             least = np.partition(scores, len(scores) - k)[len(scores) - k]
             candidates = np.flatnonzero(scores >= least)  # in order of passages, ties included
         best = candidates[np.argsort(-scores[candidates], kind="stable")][:k]
-        return [Hit(self._passages[i], float(scores[i])) for i in best]
+        return [Hit(self.passages[i], float(scores[i])) for i in best]

@@ -3,8 +3,8 @@
 Paper, section 3.3: questions of existing sets are joined to one prompt of N objectives, and
 the answers are given in order, separated by semicolons.
 
-Departures from the official code, which joins N consecutive rows without a shuffle and
-drops the remainder (``tasks.consecutive: true`` does the same): rows are shuffled by a named
+Departures from the official code, which joins N consecutive rows of one set without a shuffle
+and drops the remainder (``tasks.consecutive: true`` does the same): rows are shuffled by a named
 seed; no question stands twice in a panel; a question with a semicolon in one of its golds
 is refused, since it could not be answered; and two questions of one task have different
 texts and different first golds where the set allows, so that an answer in the wrong
@@ -32,8 +32,8 @@ def compose(
 ) -> list[Task]:
     """``count`` tasks of ``horizon`` questions each, no question twice.
 
-    With ``settings.consecutive`` all rows are joined in their order, the remainder is
-    dropped, and ``count`` of the joined tasks are drawn, keeping their order. Otherwise
+    With ``settings.consecutive`` the rows of each set are joined in their order, its remainder
+    is dropped, and ``count`` of the joined tasks are drawn, keeping their order. Otherwise
     the questions are shuffled and each task takes the next one whose text and first gold
     (normalized) it does not have yet; only where none is left does it take one that shares them.
 
@@ -45,13 +45,13 @@ def compose(
             holds a semicolon, or the settings have no turn budget for ``horizon``.
     """
     _check_questions(questions)
-    _check_numbers(len(questions), horizon, count, split)
+    joined = consecutive_rows(questions, horizon) if settings.consecutive else []
+    usable = horizon * len(joined) if settings.consecutive else len(questions)
+    _check_numbers(len(questions), usable, horizon, count, split)
     max_turns = settings.turns_for(horizon)
     random = seeding.stream(seed, "compose", split, horizon)
     if settings.consecutive:
-        starts = range(0, len(questions) - horizon + 1, horizon)
-        drawn = sorted(random.sample(starts, count))
-        rows = [list(questions[start : start + horizon]) for start in drawn]
+        rows = [joined[i] for i in sorted(random.sample(range(len(joined)), count))]
     else:
         pool = list(questions)
         random.shuffle(pool)
@@ -83,7 +83,22 @@ def _check_questions(questions: Sequence[Question]) -> None:
             raise InputError(f"Question {question.id!r} has no gold answer: add one.")
 
 
-def _check_numbers(available: int, horizon: int, count: int, split: str) -> None:
+def consecutive_rows(questions: Sequence[Question], horizon: int) -> list[list[Question]]:
+    """``horizon`` consecutive questions of one set each, set after set, without remainders.
+
+    As in the official code: 51,713 test questions of seven sets give 25,854 pairs, not 25,856.
+    """
+    sets: dict[str, list[Question]] = {}
+    for question in questions:
+        sets.setdefault(question.source, []).append(question)
+    return [
+        own[start : start + horizon]
+        for own in sets.values()
+        for start in range(0, len(own) - horizon + 1, max(horizon, 1))
+    ]
+
+
+def _check_numbers(available: int, usable: int, horizon: int, count: int, split: str) -> None:
     if horizon < 1 or count < 1:
         raise InputError(
             f"{count} tasks of {horizon} objectives cannot be made: ask for at least one of each."
@@ -94,10 +109,10 @@ def _check_numbers(available: int, horizon: int, count: int, split: str) -> None
             f"{available}: lower tasks.{'train_horizon' if split == 'train' else 'test_horizons'} "
             f"to {available} or less, or add questions."
         )
-    if horizon * count > available:
+    if horizon * count > usable:
         raise InputError(
             f"{count} tasks of {horizon} objectives need {horizon * count} questions, and the "
-            f"set has {available}: lower tasks.{count_field(split)} to {available // horizon} or "
+            f"set has {usable}: lower tasks.{count_field(split)} to {usable // horizon} or "
             f"less, or add questions."
         )
 

@@ -1,8 +1,8 @@
 """Sources put together, and the questions that can be scored and answered from them.
 
 Departure from the paper's code, which takes all rows as they are: ``select`` keeps only
-questions that can be scored by position and answered from the passages at hand, and counts
-what it drops and why.
+questions that can be scored by position and answered from the passages at hand, ``select_all``
+those that can be scored; both count what they drop and why.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -76,6 +76,27 @@ def select(source: Source) -> tuple[list[Question], dict[str, int]]:
             seen.add(scoring.normalize(question.text))
         else:
             dropped[reason] += 1
+    return kept, dropped
+
+
+def select_all(questions: Sequence[Question]) -> tuple[list[Question], dict[str, int]]:
+    """The questions that can be scored by position, and how many were dropped for what.
+
+    For whole sets over a corpus of their own, as the paper uses them: nothing is asked of the
+    passages. Reasons are ``semicolon_in_gold`` and ``repeated_text``, as in ``select``.
+    """
+    kept: list[Question] = []
+    dropped = dict.fromkeys(("semicolon_in_gold", "repeated_text"), 0)
+    seen: set[str] = set()
+    for question in questions:
+        text = scoring.normalize(question.text)
+        if any(";" in gold for gold in question.golds):
+            dropped["semicolon_in_gold"] += 1
+        elif text in seen:
+            dropped["repeated_text"] += 1
+        else:
+            kept.append(question)
+            seen.add(text)
     return kept, dropped
 
 

@@ -16,19 +16,27 @@ code: a record that does not fit its layout is an error with its place, never a 
 Which questions are used is decided elsewhere (``tasks.selection``).
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mem1 import provenance
 from mem1.errors import InputError
 from mem1.records import Passage, Question
+from mem1.tasks.rows import Row, content_id, json_rows, jsonl_rows
 
-# Facts a question of a set needs; sets that mix numbers are not listed.
-HOPS = {"nq": 1, "triviaqa": 1, "popqa": 1, "hotpotqa": 2, "bamboogle": 2}
+# Facts a question of a set needs; "multi": several, and the numbers are mixed.
+HOPS: dict[str, int | Literal["multi"]] = {
+    "nq": 1,
+    "triviaqa": 1,
+    "popqa": 1,
+    "hotpotqa": 2,
+    "bamboogle": 2,
+    "2wikimultihopqa": "multi",
+    "musique": "multi",
+}
 
 
 @dataclass(frozen=True)
@@ -44,73 +52,7 @@ class Source:
     evidence: dict[str, list[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One record of a file, with its place for messages."""
-
-    value: Any
-    where: str
-
-    def bad(self, what: str, fix: str) -> InputError:
-        return InputError(f"{self.where}: {what}; {fix}.")
-
-    def get(self, name: str, kind: type | tuple[type, ...], meaning: str) -> Any:
-        if not isinstance(self.value, dict):
-            raise self.bad(
-                f"the record is a {type(self.value).__name__}", "make it an object with fields"
-            )
-        if name not in self.value:
-            raise self.bad(f"{name!r} is missing", f"add it ({meaning})")
-        found = self.value[name]
-        if not isinstance(found, kind) or isinstance(found, bool):
-            raise self.bad(
-                f"{name!r} is a {type(found).__name__}", f"it must be {meaning}: correct it"
-            )
-        return found
-
-    def text(self, name: str) -> str:
-        found = " ".join(self.get(name, str, "a text").split())
-        if not found:
-            raise self.bad(f"{name!r} is empty", "fill it in or remove the record")
-        return found
-
-    def ids(self, name: str) -> list[str]:
-        return [str(part) for part in self.get(name, list, "a list of ids")]
-
-
-def _json_rows(path: Path) -> Iterator[_Row]:
-    values = provenance.read_json(path)
-    if not isinstance(values, list):
-        raise InputError(
-            f"{path} holds a {type(values).__name__}: give a list of records in the HotpotQA "
-            f"layout."
-        )
-    for number, value in enumerate(values, start=1):
-        yield _Row(value, f"{path}, record {number}")
-
-
-def _jsonl_rows(path: Path) -> Iterator[_Row]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                where = f"{path}, line {number}"
-                try:
-                    yield _Row(json.loads(line), where)
-                except json.JSONDecodeError as error:
-                    raise InputError(
-                        f"{where}: no valid JSON ({error.msg}); correct or remove the line."
-                    ) from error
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text ({error.reason}): rebuild it.") from error
-
-
-def _content_id(prefix: str, *parts: str) -> str:
-    return f"{prefix}-{provenance.json_digest(parts)[:16]}"
-
-
-def _sentences_passage(prefix: str, title: Any, sentences: Any, row: _Row) -> Passage:
+def sentences_passage(prefix: str, title: Any, sentences: Any, row: Row) -> Passage:
     """One paragraph; its id is made of its content, so equal paragraphs have equal ids."""
     if not (
         isinstance(title, str)
@@ -122,17 +64,17 @@ def _sentences_passage(prefix: str, title: Any, sentences: Any, row: _Row) -> Pa
             "correct its context",
         )
     text = " ".join(" ".join(sentences).split())
-    return Passage(id=_content_id(prefix, title, text), title=title, text=text)
+    return Passage(id=content_id(prefix, title, text), title=title, text=text)
 
 
-def _paragraphs(row: _Row) -> list[tuple[Any, Any]]:
+def _paragraphs(row: Row) -> list[tuple[Any, Any]]:
     """(title, sentences) of a record in either HotpotQA layout."""
     context = row.get("context", (list, dict), "paragraphs with titles and sentences")
     if isinstance(context, list):
         if not all(isinstance(pair, list) and len(pair) == 2 for pair in context):
             raise row.bad("'context' is no list of [title, sentences]", "correct it")
         return [(title, sentences) for title, sentences in context]
-    inner = _Row(context, f"{row.where}, 'context'")
+    inner = row.inner("context")
     titles = inner.get("title", list, "a list of titles")
     sentences = inner.get("sentences", list, "a list of lists of sentences")
     if len(titles) != len(sentences):
@@ -156,11 +98,11 @@ def read_hotpotqa(path: Path, dataset: str = "hotpotqa", max_passages: int | Non
     """
     source = Source()
     kept: dict[str, Passage] = {}
-    for row in _json_rows(path):
+    for row in json_rows(path):
         text, answer = row.text("question"), row.text("answer")
         named = row.value.get("_id", row.value.get("id"))
         question = Question(
-            id=f"{dataset}-{named}" if named else _content_id(dataset, text, answer),
+            id=f"{dataset}-{named}" if named else content_id(dataset, text, answer),
             text=text,
             golds=[answer],
             source=dataset,
@@ -169,7 +111,7 @@ def read_hotpotqa(path: Path, dataset: str = "hotpotqa", max_passages: int | Non
         source.questions.append(question)
         evidence = source.evidence.setdefault(question.id, [])
         for title, sentences in _paragraphs(row):
-            passage = _sentences_passage(dataset, title, sentences, row)
+            passage = sentences_passage(dataset, title, sentences, row)
             if max_passages is None or len(kept) < max_passages:
                 kept.setdefault(passage.id, passage)
             evidence.append(passage.id)
@@ -191,7 +133,7 @@ def read_titles(
             f"{path} holds a {type(values).__name__}: give an object of title -> sentences."
         )
     return [
-        _sentences_passage(dataset, title, sentences, _Row(sentences, f"{path}, {title!r}"))
+        sentences_passage(dataset, title, sentences, Row(sentences, f"{path}, {title!r}"))
         for title, sentences in islice(values.items(), max_passages)
     ]
 
@@ -204,10 +146,24 @@ def read_passages(
     Raises:
         InputError: naming file, line, field and fix.
     """
-    return [_passage(row, dataset) for row in islice(_jsonl_rows(path), max_passages)]
+    return list(iter_passages(path, dataset, max_passages))
 
 
-def _passage(row: _Row, dataset: str) -> Passage:
+def iter_passages(
+    path: Path,
+    dataset: str = "wiki18",
+    max_passages: int | None = None,
+    compressed: bool | None = None,
+) -> Iterator[Passage]:
+    """``read_passages``, one at a time, for files that do not fit into memory.
+
+    ``compressed`` says whether the file is a gzip file; by default its name does.
+    """
+    for row in islice(jsonl_rows(path, compressed), max_passages):
+        yield _passage(row, dataset)
+
+
+def _passage(row: Row, dataset: str) -> Passage:
     name = f"{dataset}-{row.get('id', (int, str), 'a number or a text')}"
     if "contents" in row.value and "text" not in row.value:
         title, _, text = row.get("contents", str, "the title, a line break, the text").partition(
@@ -229,19 +185,15 @@ def read_questions(path: Path, dataset: str = "questions", passages: str = "wiki
         InputError: naming file, line, field and fix.
     """
     source = Source()
-    for row in _jsonl_rows(path):
+    for row in jsonl_rows(path):
         text = row.text("question")
         name = row.text("dataset") if "dataset" in row.value else dataset
-        golds = row.get("golden_answers", list, "a list of accepted answers")
-        if not golds or not all(isinstance(gold, str) and gold.strip() for gold in golds):
-            raise row.bad(
-                "'golden_answers' is no list of answers that are texts", "give at least one"
-            )
+        golds = row.answers("golden_answers")
         named = row.get("id", (int, str), "a number or a text")
         question = Question(
             id=f"{name}-{named}",
             text=text,
-            golds=[" ".join(gold.split()) for gold in golds],
+            golds=golds,
             source=name,
             hops=HOPS.get(name),
         )

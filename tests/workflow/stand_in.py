@@ -17,6 +17,7 @@ GAPS += ["tables/mask_gap.csv", "tables/mask_gap.md"]
 FILES = {
     "make_world": WORLD,
     "import_sources": WORLD,
+    "import_hub": WORLD,
     "make_tokenizer": ("tokenizer.json", "tokenizer_config.json"),
     "build_index": ("manifest.json",),
     "train_sft": TRAINED,
@@ -24,6 +25,7 @@ FILES = {
     "train_base": TRAINED,
     "render_tables": (*TABLES, "manifest.json"),
     "render_figures": (*FIGURES, "manifest.json"),
+    "retrieval_report": ("tables/retrieval.csv", "tables/retrieval.md", "retrieval.manifest.json"),
     "mask_gap": (*GAPS, "mask_gap.manifest.json"),
 }
 READ = ("--start", "--tokenizer", "--world", "--tasks", "--passages", "--index")
@@ -42,7 +44,7 @@ print(f"stand-in for {verb}", file=sys.stderr)
 if "--output" in options:
     output = Path(options["--output"])
     write(output)
-    if verb in {"compose", "evaluate"}:
+    if verb in {"compose", "evaluate", "encode_passages"}:
         write(output.with_name(f"{output.stem}.manifest.json"))
 else:
     folder = Path(options["--output-dir"])

@@ -4,6 +4,8 @@ import resource
 
 import pytest
 
+from tests.workflow.conftest import copy_to
+
 TRAINING = {"train_sft": 2, "train_rl": 2, "verify": 1, "track_run": 4}
 ALWAYS = {"make_tokenizer": 1, "render_tables": 1, "render_figures": 1, "track_init": 1}
 
@@ -33,8 +35,34 @@ def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
         **ALWAYS,
         "import_sources": 1,
         "build_index": 1,
+        "encode_passages": 2,
+        "build_compared": 1,
+        "retrieval_report": 1,
         "compose": 7,
         "evaluate": 14,
+        "track_results": 1,
+    }
+
+
+def test_paper_plans_one_corpus_for_training_and_evaluation(tmp_path):
+    paper = copy_to(tmp_path, stand_ins=False)
+    model = paper.folder / "models" / "Qwen2.5-7B"
+    model.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors.index.json", "tokenizer.json"):
+        (model / name).write_text("stands in for the base model", encoding="utf-8")
+    assert paper.plan("--configfile", "config/paper.yaml") == {
+        "import_corpus": 1,
+        "import_questions": 2,
+        "encode_passages": 2,
+        "build_index": 1,
+        "compose": 8,
+        "train_rl": 2,
+        "verify": 1,
+        "evaluate": 21,
+        "render_tables": 1,
+        "render_figures": 1,
+        "track_init": 1,
+        "track_run": 2,
         "track_results": 1,
     }
 
@@ -56,6 +84,15 @@ def test_ablations_plan_one_warm_start_and_what_compares_its_runs(copy):
     planned = copy.snakemake("-n", *overlay).stdout
     for name in ("tables/ablations.md", "figures/figure7.png", "figures/estimators.svg"):
         assert f"results/ablations/{name}" in planned
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["url: 'http://127.0.0.1:8000'", "kind: web", "cache: replay"]
+)
+def test_no_index_is_built_where_none_is_searched(copy, elsewhere):
+    planned = copy.plan(*copy.overlay(f"retrieval: {{{elsewhere}}}\n"))
+    assert planned["evaluate"] > 0
+    assert "build_index" not in planned
 
 
 @pytest.mark.parametrize("target", [[], ["base"]])
@@ -85,7 +122,11 @@ def test_a_dry_run_takes_under_five_seconds_of_processor_time(copy):
         ("rl: {optimiser: 1}\n", "unknown key 'rl.optimiser'; did you mean 'optimizer'?"),
         ("runs: {rl-full: null}\n", "systems.full-rl.run is 'rl-full'"),
         ("tasks: {test_horizons: [1, 32]}\n", "max_turns has no entry for 32 objectives"),
-        ("sources: {kind: files}\n", "MEM1_SAMPLE_DATA is not set"),
+        ("sources: {kind: files}\n", "kind files needs files"),
+        (
+            "sources: {kind: files, files: [{layout: titles, path: x.json}]}\n",
+            "MEM1_SAMPLE_DATA is not set",
+        ),
     ],
 )
 def test_bad_configuration_is_one_sentence(copy, overlay, sentence):

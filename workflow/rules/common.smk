@@ -9,6 +9,7 @@ from mem1 import config_files, stages
 from mem1.dependencies import modules_of
 from mem1.errors import InputError
 from mem1.provenance import json_digest
+from mem1.retrieval import encoder_files
 
 
 def checked(values):
@@ -18,8 +19,12 @@ def checked(values):
         if settings.sources.kind == "files" and not os.environ.get("MEM1_SAMPLE_DATA"):
             raise InputError(
                 "sources.kind is 'files' and MEM1_SAMPLE_DATA is not set: set it to the "
-                "folder that holds hotpotqa/ and wiki18/."
+                "folder below which the files of sources.files are."
             )
+        dense = settings.retrieval.dense
+        compared = settings.retrieval_report.k is not None
+        if dense and (compared or settings.retrieval.kind in ("dense", "hybrid")):
+            encoder_files.check_installed(dense.encoder)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -27,7 +32,7 @@ def checked(values):
 
 
 def prepare_environment():
-    """Commands run with this Python and this repository, and write to one database."""
+    """Commands run with this Python and this repository, and write to the same databases."""
     first = {"PATH": Path(sys.executable).parent, "PYTHONPATH": workflow.basedir}
     for name, folder in first.items():
         paths = [str(folder), os.environ.get(name, "")]
@@ -36,6 +41,7 @@ def prepare_environment():
         "MLFLOW_TRACKING_URI", f"sqlite:///{Path('mlflow.db').absolute()}"
     )
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MEM1_RETRIEVAL_CACHE", f"{P}/cache")
 
 
 def repository(path):

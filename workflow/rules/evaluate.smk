@@ -6,9 +6,9 @@ rule evaluate:
     input:
         config=f"{P}/config/eval-{{system}}.json",
         tasks=f"{P}/tasks/test-{{horizon}}.jsonl",
-        passages=f"{P}/world/test/passages.jsonl",
-        index=f"{P}/index/test/manifest.json",
-        tokenizer=f"{P}/tokenizer/tokenizer.json",
+        passages=f"{P}/world/{corpus('test')}/passages.jsonl",
+        index=index_files("test"),
+        tokenizer=tokenizer_file(),
         model=system_files,
         code=code("evaluate"),
     output:
@@ -25,7 +25,7 @@ rule evaluate:
         mem_mb=2000,
         runtime=60,
     params:
-        index=subpath(input.index, parent=True),
+        index=lambda wildcards: index_folder("test"),
         tokenizer=subpath(input.tokenizer, parent=True),
         model=lambda wildcards: (
             f"--model {system_model(wildcards)}" if system_model(wildcards) else ""

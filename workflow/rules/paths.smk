@@ -23,19 +23,16 @@ def only(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def generated():
-    """Whether the world is generated, not imported."""
-    return CONFIG.sources.kind == "atlas"
-
-
 def runs_of(stage):
     """Names of the training runs of a stage."""
     return [name for name, run in CONFIG.runs.items() if run.stage == stage]
 
 
 def model_files(folder):
-    """The files of a saved model that stand for all of it."""
-    return [f"{folder}/config.json", f"{folder}/model.safetensors"]
+    """The files of a saved model that stand for all of it; published ones can be in shards."""
+    shards = Path(folder, "model.safetensors.index.json")
+    weights = shards if shards.is_file() else f"{folder}/model.safetensors"
+    return [f"{folder}/config.json", str(weights)]
 
 
 def start_folder(wildcards):
@@ -116,4 +113,5 @@ def targets():
     tables = expand(f"{P}/tables/{{t}}.{{k}}", t=shown, k=["csv", "md", "tex"])
     figures = pictures("png", "svg", "pdf")
     receipts = expand(f"{P}/tracking/run-{{run}}.json", run=CONFIG.runs)
-    return [*tables, *figures, *gaps(), *receipts, f"{P}/tracking/results.json"]
+    made = [*gaps(), *compared_retrievers()]
+    return [*tables, *figures, *made, *receipts, f"{P}/tracking/results.json"]

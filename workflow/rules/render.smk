@@ -13,7 +13,7 @@ rule verify:
             else []
         ),
         world=[f"{P}/world/train/manifest.json"] if CONFIG.runs else [],
-        index=[f"{P}/index/train/manifest.json"] if CONFIG.runs else [],
+        index=index_files("train") if CONFIG.runs else [],
     output:
         f"{P}/verified.json",
     log:

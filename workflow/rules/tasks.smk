@@ -1,27 +1,4 @@
-# What agents search in, and what they are asked: indices and composed tasks.
-
-
-rule build_index:
-    input:
-        config=f"{P}/config/retrieval.json",
-        passages=f"{P}/world/{{split}}/passages.jsonl",
-        code=code("build_index"),
-    output:
-        manifest=f"{P}/index/{{split}}/manifest.json",
-    log:
-        f"{P}/logs/build_index/{{split}}.log",
-    benchmark:
-        f"{P}/benchmarks/build_index/{{split}}.tsv"
-    conda:
-        "../../envs/mem1.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    params:
-        folder=subpath(output.manifest, parent=True),
-    shell:
-        "python -m mem1.build_index --config {input.config} --passages {input.passages}"
-        " --output-dir {params.folder} 2>&1 | tee {log} >&2"
+# What agents are asked: composed tasks.
 
 
 rule compose:

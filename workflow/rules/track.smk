@@ -46,6 +46,7 @@ rule track_results:
         tables=rules.render_tables.output,
         figures=rules.render_figures.output,
         gaps=rules.mask_gap.output if CONFIG.mask_gap.system else [],
+        retrievers=rules.retrieval_report.output if compared_retrievers() else [],
         records=records(),
         code=code("track_results"),
         tracking=ancient(f"{P}/tracking/init.json"),

@@ -8,9 +8,9 @@ rule train_sft:
     input:
         config=f"{P}/config/run-{{run}}.json",
         start=start_files,
-        tokenizer=ancient(f"{P}/tokenizer/tokenizer.json"),
+        tokenizer=ancient(tokenizer_file()),
         world=ancient(f"{P}/world/train/manifest.json"),
-        index=ancient(f"{P}/index/train/manifest.json"),
+        index=ancient(index_files("train")),
         tracking=ancient(f"{P}/tracking/init.json"),
         code=ancient(code("train_sft")),
     output:
@@ -33,7 +33,7 @@ rule train_sft:
         start=start_folder,
         tokenizer=subpath(input.tokenizer, parent=True),
         world=subpath(input.world, parent=True),
-        index=subpath(input.index, parent=True),
+        index=lambda wildcards: index_folder("train"),
         checkpoints=lambda wildcards: checkpoints(wildcards.run, f"run-{wildcards.run}"),
         folder=subpath(output.manifest, parent=True),
         experiment=CONFIG.preset,
@@ -50,8 +50,8 @@ rule train_rl:
         config=f"{P}/config/run-{{run}}.json",
         start=start_files,
         tasks=ancient(f"{P}/tasks/train-{CONFIG.tasks.train_horizon}.jsonl"),
-        passages=ancient(f"{P}/world/train/passages.jsonl"),
-        index=ancient(f"{P}/index/train/manifest.json"),
+        passages=ancient(f"{P}/world/{corpus('train')}/passages.jsonl"),
+        index=ancient(index_files("train")),
         tracking=ancient(f"{P}/tracking/init.json"),
         code=ancient(code("train_rl")),
     output:
@@ -73,14 +73,15 @@ rule train_rl:
         processes=1,  # more with rl.engine: zero3; threads are those of all of them
     params:
         start=start_folder,
-        index=subpath(input.index, parent=True),
+        index=lambda wildcards: index_folder("train"),
         checkpoints=lambda wildcards: checkpoints(wildcards.run, f"run-{wildcards.run}"),
         folder=subpath(output.manifest, parent=True),
         experiment=CONFIG.preset,
     shell:
-        "python -m mem1.launch {resources.processes} train_rl --config {input.config} --start {params.start}"
-        " --tasks {input.tasks} --passages {input.passages} --index {params.index}"
-        " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
+        "python -m mem1.launch {resources.processes} train_rl --config {input.config}"
+        " --start {params.start} --tasks {input.tasks} --passages {input.passages}"
+        " --index {params.index} --checkpoint-dir {params.checkpoints}"
+        " --output-dir {params.folder}"
         " --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
 

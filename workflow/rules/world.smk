@@ -27,7 +27,7 @@ if generated():
             "python -m mem1.make_world --config {input.config} --seed {params.seed}"
             " --split {wildcards.split} --output-dir {params.folder} 2>&1 | tee {log} >&2"
 
-else:
+elif CONFIG.sources.kind == "files":
 
     rule import_sources:
         input:

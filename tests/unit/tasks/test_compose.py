@@ -6,10 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mem1 import config
+from mem1 import config, config_files
 from mem1.errors import InputError
 from mem1.records import Question, Task
-from mem1.tasks.compose import compose, load_panel, manifest_path, save_panel
+from mem1.tasks import catalogue
+from mem1.tasks.compose import compose, consecutive_rows, load_panel, manifest_path, save_panel
+from mem1.tasks.selection import select_all
+
+CONFIG = Path(__file__).parents[3] / "config"
 
 
 def tasks_section(consecutive: bool = False) -> config.Tasks:
@@ -189,3 +193,89 @@ def test_a_manifest_without_a_digest_is_refused(tmp_path: Path, text: str) -> No
     manifest_path(path).write_text(text)
     with pytest.raises(InputError, match=r"test-2\.manifest\.json records no digest"):
         load_panel(path)
+
+
+# Questions of each set, as in config/datasets.tsv, and the tasks that the official code makes.
+TRAIN = {"nq": 79_168, "hotpotqa": 90_447}
+TEST = {
+    "nq": 3_610,
+    "triviaqa": 11_313,
+    "popqa": 14_267,
+    "hotpotqa": 7_405,
+    "2wikimultihopqa": 12_576,
+    "musique": 2_417,
+    "bamboogle": 125,
+}
+
+
+@pytest.mark.parametrize(
+    ("sets", "horizon", "tasks"),
+    [
+        (TRAIN, 2, 84_807),
+        (TEST, 2, 25_854),
+        (TEST, 3, 17_235),
+        (TEST, 4, 12_926),
+        (TEST, 6, 8_615),
+        (TEST, 8, 6_462),
+        (TEST, 16, 3_229),
+    ],
+)
+def test_consecutive_rows_give_the_task_counts_of_the_paper(
+    sets: dict[str, int], horizon: int, tasks: int
+) -> None:
+    questions = [
+        Question.model_construct(id=f"{name}-{i}", source=name)
+        for name, count in sets.items()
+        for i in range(count)
+    ]
+    assert len(consecutive_rows(questions, horizon)) == tasks
+
+
+def test_the_counts_are_those_of_the_table_of_data_sets() -> None:
+    table = catalogue.read()
+    paper = config_files.load(CONFIG / "config.yaml", CONFIG / "paper.yaml")
+    for names, counts in ((paper.sources.train, TRAIN), (paper.sources.test, TEST)):
+        assert {table[name].source: table[name].count for name in names} == counts
+
+
+def test_consecutive_rows_do_not_mix_sets() -> None:
+    questions = [
+        Question(id=f"{name}{i}", text=f"{name}{i}?", golds=[name], source=name)
+        for name in "ab"
+        for i in range(5)
+    ]
+    tasks = compose(questions, 2, 4, "test", tasks_section(consecutive=True), 0)
+    assert ids(tasks) == [["a0", "a1"], ["a2", "a3"], ["b0", "b1"], ["b2", "b3"]]
+    with pytest.raises(InputError, match=r"tasks.test_count to 4 or less"):
+        compose(questions, 2, 5, "test", tasks_section(consecutive=True), 0)
+
+
+SETS = st.dictionaries(st.sampled_from(sorted(TEST)), st.integers(1, 30), min_size=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(sets=SETS, horizon=st.integers(1, 6), consecutive=st.booleans(), seed=st.integers(0, 3))
+def test_whole_sets_compose_without_repeats_and_by_seed(
+    sets: dict[str, int], horizon: int, consecutive: bool, seed: int
+) -> None:
+    raw = [
+        Question(
+            id=f"{name}-{i}",
+            text=f"{name} {i // 2}?",  # each text twice
+            golds=[f"{name} {i}", "a; b"] if i % 5 == 0 else [f"{name} {i}"],
+            source=name,
+        )
+        for name, count in sets.items()
+        for i in range(count)
+    ]
+    questions, dropped = select_all(raw)
+    assert len(questions) + sum(dropped.values()) == len(raw)
+    most = len(consecutive_rows(questions, horizon))
+    if most == 0:
+        return
+    section = tasks_section(consecutive)
+    tasks = compose(questions, horizon, most, "test", section, seed)
+    used = [question for task in tasks for question in task.questions]
+    assert len({q.text for q in used}) == len({q.id for q in used}) == len(used) == most * horizon
+    assert not any(";" in gold for question in used for gold in question.golds)
+    assert compose(questions, horizon, most, "test", section, seed) == tasks

@@ -25,6 +25,18 @@ def paragraph(name: str) -> list[Any]:
     return [f"Page {name}", [f"{name} is a page.", f" It tells of fact{name}."]]
 
 
+FILES = [
+    {"layout": "titles", "path": "hotpotqa/train_corpus.json"},
+    {"layout": "hotpotqa", "path": "hotpotqa/train.json"},
+    {"layout": "hotpotqa", "path": "hotpotqa/dev.json"},
+    {"layout": "wiki18", "path": "wiki18/passages.jsonl"},
+    {"layout": "flashrag", "path": "wiki18/questions.jsonl"},
+]
+SETTINGS = {"kind": "files", "max_passages": None, "files": FILES}
+SETTINGS |= {"train": [], "test": [], "corpus": None}
+ATLAS = {**SETTINGS, "kind": "atlas", "files": []}
+
+
 def made_folder(folder: Path) -> Path:
     """Two HotpotQA files, their corpus and wiki-18, with one bad question of each kind."""
     hub = {"title": [], "sentences": []}
@@ -66,7 +78,7 @@ def made_folder(folder: Path) -> Path:
 def arguments(folder: Path, data: Path, limit: int | None = None) -> list[str]:
     config = folder / "sources.json"
     if not config.exists():
-        config.write_text(json.dumps({"kind": "files", "max_passages": limit}))
+        config.write_text(json.dumps({**SETTINGS, "max_passages": limit}))
     return [
         *("--config", str(config), "--data-dir", str(data)),
         *("--output-dir", str(folder / "world")),
@@ -126,7 +138,8 @@ def test_max_passages_limits_each_file_and_the_questions_with_it(tmp_path: Path)
         ("wiki18/passages.jsonl", "{}\n", "passages.jsonl, line 1: 'id' is missing"),
         ("wiki18/questions.jsonl", "{\n", "questions.jsonl, line 1: no valid JSON"),
         ("../sources.json", '{"kind": "files"}', "'max_passages' is missing"),
-        ("../sources.json", '{"kind": "atlas", "max_passages": null}', "kind is 'atlas'"),
+        ("../sources.json", json.dumps(ATLAS), "kind is 'atlas'"),
+        ("../sources.json", json.dumps({**SETTINGS, "files": []}), "kind files needs files"),
     ],
 )
 def test_bad_input_is_one_sentence_and_keeps_what_was_there(

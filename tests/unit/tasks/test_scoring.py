@@ -172,3 +172,52 @@ def test_any_answers_score_within_bounds(
 def test_the_golds_themselves_score_full(golds: list[list[str]]) -> None:
     expected = sum(1 for aliases in golds if normalize(aliases[0], SQUAD))
     assert score([aliases[0] for aliases in golds], golds).em >= expected
+
+
+@settings(deadline=None)
+@given(st.none() | st.lists(st.text(), max_size=6), st.lists(st.lists(st.text()), max_size=6))
+def test_no_answers_and_no_golds_crash_the_scorer(
+    given_answers: list[str] | None, golds: list[list[str]]
+) -> None:
+    result = score(given_answers, golds)
+    assert result.given == len(given_answers or [])
+    assert len(result.question_em) == result.expected == len(golds)
+
+
+@settings(deadline=None)
+@given(st.text(), st.lists(st.text(), min_size=1, max_size=3))
+def test_one_objective_scores_like_its_only_question(answer: str, golds: list[str]) -> None:
+    result = score([answer], [golds])
+    assert (result.em, result.f1) == (exact_match(answer, golds), f1(answer, golds))
+
+
+@settings(deadline=None)
+@given(golds_of_task, st.data())
+def test_each_answer_counts_at_its_own_position_only(
+    golds: list[list[str]], data: st.DataObject
+) -> None:
+    right = [aliases[0] for aliases in golds]
+    place = data.draw(st.integers(0, len(golds) - 1))
+    wrong = [*right[:place], "zzz", *right[place + 1 :]]
+    before, after = (score(given, golds).question_em for given in (right, wrong))
+    assert after[place] == 0.0
+    assert [*after[:place], *after[place + 1 :]] == [*before[:place], *before[place + 1 :]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from("xyz"), min_size=1), st.lists(st.sampled_from("xyz"), min_size=1))
+def test_f1_is_over_multisets(given_tokens: list[str], gold_tokens: list[str]) -> None:
+    common = sum(min(given_tokens.count(c), gold_tokens.count(c)) for c in "xyz")
+    expected = 2 * common / (len(given_tokens) + len(gold_tokens))
+    assert f1(" ".join(given_tokens), [" ".join(gold_tokens)]) == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(answers, golds_of_task)
+def test_a_wrong_number_of_answers_scores_nothing(
+    given_answers: list[str], golds: list[list[str]]
+) -> None:
+    result = score(given_answers, golds)
+    if len(given_answers) != len(golds):
+        assert (result.em, result.f1) == (0.0, 0.0)
+        assert result.zero == ("count" if given_answers else "format")

@@ -121,7 +121,7 @@ def test_questions_jsonl(tmp_path: Path) -> None:
 def test_questions_without_a_dataset_or_evidence(tmp_path: Path) -> None:
     row = {"id": 4, "question": "who?", "golden_answers": ["x"]}
     source = sources.read_questions(write_lines(tmp_path, row), dataset="musique")
-    assert (source.questions[0].id, source.questions[0].hops) == ("musique-4", None)
+    assert (source.questions[0].id, source.questions[0].hops) == ("musique-4", "multi")
     assert source.evidence == {}
 
 

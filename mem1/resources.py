@@ -1,0 +1,186 @@
+"""What a preset at full scale takes: disk, memory and GPU hours, from stated assumptions.
+
+Pure functions of the configuration, the table of data sets and ``ASSUMPTIONS``. Bytes are
+decimal (1 GB = 10^9). Generation and training are counted apart, at their own speeds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mem1.config import Config
+from mem1.config_learning import Rl
+from mem1.errors import InputError
+from mem1.tasks.catalogue import Dataset
+
+GB = 10**9
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One number that no file of the repository gives."""
+
+    value: float
+    unit: str
+    source: str
+
+
+ASSUMPTIONS: dict[str, Assumption] = {
+    "parameters": Assumption(7.6e9, "of the base model", "Qwen2.5-7B, its model card (7.61B)"),
+    "dimensions": Assumption(768, "of a vector", "E5-base-v2, its config.json (hidden_size)"),
+    "passage_bytes": Assumption(670, "B, uncompressed", "assumed: 14 GB over 21 million passages"),
+    "passages_per_second": Assumption(2500, "encoded by one GPU", "assumed"),
+    "question_tokens": Assumption(30, "of one question in the prompt", "assumed"),
+    "prompt_tokens": Assumption(400, "of the rest of the prompt", "assumed"),
+    "output_tokens": Assumption(200, "of one output", "assumed; the paper's peak is 640 in all"),
+    "info_tokens": Assumption(450, "of one observation", "assumed: 3 passages of 100 words"),
+    "turns_used": Assumption(1.0, "share of the turn budget", "assumed: all of it"),
+    "sampled_per_second": Assumption(500, "tokens by one GPU", "assumed for the engine in process"),
+    "peak_flops": Assumption(989e12, "per second, bf16, dense", "H100 SXM data sheet"),
+    "mfu": Assumption(0.3, "share of it reached in training", "assumed"),
+    "training_bytes": Assumption(16, "B a parameter", "ZeRO paper: bf16 + fp32 Adam"),
+    "frozen_bytes": Assumption(2, "B a parameter", "bf16"),
+    "gpus": Assumption(4, "that share a training", "the paper: 4 H100 or H200"),
+}
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one rule takes; None where it takes next to nothing."""
+
+    rule: str
+    disk: float | None = None  # GB
+    memory: float | None = None  # GB of the machine, or of each GPU where there are GPU hours
+    gpu_hours: float | None = None
+    how: str = ""
+
+
+def flat_index_bytes(passages: int, dimensions: int) -> int:
+    """Bytes of an exact index: fp32 vectors."""
+    return passages * dimensions * 4
+
+
+def row_tokens(policy: str, prompt: int, output: int, info: int, turns: int) -> int:
+    """Tokens of one packed training row: q + turns (2 g + i) under mem1, else (g + i) each."""
+    copies = 2 if policy == "mem1" else 1
+    return prompt + turns * (copies * output + info)
+
+
+def round_flops(rl: Rl, parameters: float, tokens: float) -> float:
+    """FLOP of the updates of one round on ``tokens``.
+
+    2 a parameter and token forward, 4 backward; with checkpointing one more forward. The policy
+    is run forward twice (old and new log-probabilities), the starting policy once where there is
+    a KL penalty; a critic gives values once and learns ``passes`` times.
+    """
+    learning = 6 + 2 * rl.gradient_checkpointing
+    passes = 2 + learning + (2 if rl.kl else 0)
+    if rl.critic is not None and rl.estimator == "ppo":
+        passes += 2 + learning * rl.critic.passes
+    return passes * parameters * tokens
+
+
+def gpu_bytes(rl: Rl, parameters: float, gpus: float, training: float, frozen: float) -> float:
+    """Bytes of weights and optimizers on each GPU; activations come on top."""
+    shards = gpus if rl.engine == "zero3" else 1
+    learners = 2 if rl.critic is not None and rl.estimator == "ppo" else 1
+    reference = frozen if rl.kl else 0
+    return parameters * (learners * training + reference) / shards
+
+
+def needs(config: Config, table: Mapping[str, Dataset]) -> list[Need]:
+    """What the rules of ``config`` take.
+
+    Raises:
+        InputError: the configuration is not of full scale (sources.kind hub).
+    """
+    sources = config.sources
+    if sources.kind != "hub" or sources.corpus is None:
+        raise InputError(
+            f"There is nothing to estimate for preset {config.preset}: its sources are of kind "
+            f"{sources.kind}, and only kind hub is of a size that matters (config/paper.yaml)."
+        )
+    a = {name: assumption.value for name, assumption in ASSUMPTIONS.items()}
+    corpus = table[sources.corpus]
+    passages = min(int(corpus.count), sources.max_passages or int(corpus.count))
+    fetched = [table[name] for name in dict.fromkeys([*sources.train, *sources.test])]
+    known = [int(dataset.size) for dataset in fetched if dataset.size != "unverified"]
+    found = [
+        Need("import_questions", disk=sum(known) / GB, how="sizes in config/datasets.tsv"),
+        Need(
+            "import_corpus",
+            disk=(int(corpus.size) + passages * a["passage_bytes"]) / GB,
+            how="download and JSONL",
+        ),
+    ]
+    if config.retrieval.kind in ("dense", "hybrid"):
+        index = flat_index_bytes(passages, int(a["dimensions"])) / GB
+        hours = passages / a["passages_per_second"] / HOUR
+        found += [
+            Need("encode_passages", disk=index, gpu_hours=hours, how="vectors, fp32"),
+            Need(
+                "build_index",
+                disk=index,
+                memory=index,
+                how="flat index, fp32; memory: of the machine, here and wherever it is searched",
+            ),
+        ]
+    found += [_training(config, name, a) for name in config.runs if config.runs[name].stage == "rl"]
+    found += [_evaluation(config, name, a) for name in config.systems]
+    return found
+
+
+def _training(config: Config, name: str, a: Mapping[str, float]) -> Need:
+    run, rl = config.runs[name], config.settings_of(name)
+    assert isinstance(rl, Rl)
+    horizon = config.tasks.train_horizon
+    turns = round(a["turns_used"] * config.tasks.turns_for(horizon))
+    prompt = int(a["prompt_tokens"] + horizon * a["question_tokens"])
+    played = rl.tasks * rl.group
+    tokens = played * row_tokens(
+        run.policy, prompt, int(a["output_tokens"]), int(a["info_tokens"]), turns
+    )
+    update = round_flops(rl, a["parameters"], tokens) / (a["peak_flops"] * a["mfu"])
+    sample = played * turns * a["output_tokens"] / a["sampled_per_second"]
+    memory = gpu_bytes(rl, a["parameters"], a["gpus"], a["training_bytes"], a["frozen_bytes"])
+    learners = 2 if rl.critic is not None and rl.estimator == "ppo" else 1
+    return Need(
+        f"train_rl {name}",
+        disk=2 * learners * a["parameters"] * a["training_bytes"] / GB,
+        memory=memory / GB,
+        gpu_hours=rl.steps * (update + sample) / HOUR,
+        how=f"{rl.steps} rounds of {tokens:,} tokens: {update:.0f} s to learn, {sample:.0f} s to "
+        f"sample; disk: two checkpoints; memory: of each of {a['gpus']:.0f} GPUs, no activations",
+    )
+
+
+def _evaluation(config: Config, name: str, a: Mapping[str, float]) -> Need:
+    tasks = config.tasks
+    turns = sum(round(a["turns_used"] * tasks.turns_for(h)) for h in tasks.test_horizons)
+    sampled = tasks.test_count * turns * a["output_tokens"]
+    trained = config.systems[name].run is not None
+    return Need(
+        f"evaluate {name}",
+        memory=a["parameters"] * a["frozen_bytes"] / GB if trained else None,
+        gpu_hours=sampled / a["sampled_per_second"] / HOUR if trained else None,
+        how=f"{tasks.test_count} tasks of each number of objectives, {sampled:,.0f} tokens",
+    )
+
+
+def markdown(found: list[Need]) -> str:
+    """``found`` and the assumptions behind it, as two Markdown tables."""
+
+    def cell(value: float | None) -> str:
+        return "" if value is None else f"{value:,.1f}"
+
+    lines = ["| rule | disk, GB | memory, GB | GPU hours | how |", "|---|---:|---:|---:|---|"]
+    for need in found:
+        cells = [cell(need.disk), cell(need.memory), cell(need.gpu_hours)]
+        lines.append(f"| {need.rule} | {' | '.join(cells)} | {need.how} |")
+    disk = cell(sum(need.disk or 0 for need in found))
+    hours = cell(sum(need.gpu_hours or 0 for need in found))
+    lines += [f"| **all** | {disk} | | {hours} | |", ""]
+    lines += ["| assumption | value | unit | source |", "|---|---:|---|---|"]
+    for name, one in ASSUMPTIONS.items():
+        lines.append(f"| {name} | {one.value:,g} | {one.unit} | {one.source} |")
+    return "\n".join(lines)
