@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from mem1 import config_files, stages
+from mem1.dependencies import code_digest
 from mem1.provenance import file_digest, write_json
 from mem1.train.model import WEIGHTS
 
@@ -89,7 +90,8 @@ def test_checkpoint_of_another_configuration_is_refused(inputs: Path, tmp_path: 
     line = training(inputs, "sft", tmp_path)
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
-    other = {"step": 1, "sha256": "0", "identity": {"configuration": "another", "input": "x"}}
+    identity = {"code": code_digest("train_sft"), "configuration": "another", "input": "x"}
+    other = {"step": 1, "sha256": "0", "identity": identity}
     write_json(checkpoints / "step-000001.json", other)
 
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
