@@ -53,8 +53,8 @@ def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--policy", choices=["mem1", "full"], default="mem1")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--slow", type=float, default=10, help="seconds that are not repeated")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--slow", type=float, default=5, help="seconds that are not repeated")
     parser.add_argument("--longest", type=float, default=30, help="seconds that are not begun")
     parser.add_argument("--memory", type=float, help="GB at most; half of what there is")
     parser.add_argument("--threads", type=int, default=1)
