@@ -1,6 +1,7 @@
 # make reproduce   from nothing to Table 1 and Figure 4 (preset mini)
 # make test        the tests
-# make reference   copies the results of PRESET to results/reference, to be committed
+# make reference   keeps the results of PRESET in results/reference, to be committed; compare a
+#                  new run with them by snakemake --cores all compare
 # TORCH_INDEX=URL  a further package index for PyTorch, for example
 #                  https://download.pytorch.org/whl/cpu (smaller, no CUDA)
 PYTHON ?= python3.11
@@ -47,11 +48,5 @@ fmt: setup
 ui: setup
 	$(BIN)/mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
-reference:
-	rm -rf results/reference/$(PRESET)
-	mkdir -p results/reference/$(PRESET)
-	cp results/$(PRESET)/tables/*.* results/reference/$(PRESET)
-	cp results/$(PRESET)/figures/*.png results/$(PRESET)/figures/*.svg results/reference/$(PRESET)
-	for run in $(notdir $(wildcard results/$(PRESET)/train/*)); do \
-		cp results/$(PRESET)/train/$$run/metrics.jsonl results/reference/$(PRESET)/$$run.jsonl; \
-	done
+reference: setup
+	$(BIN)/python -m mem1.keep_reference --results results/$(PRESET) --output results/reference/$(PRESET)

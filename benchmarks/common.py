@@ -119,12 +119,21 @@ def commit() -> dict[str, Any]:
     return {"id": git("rev-parse", "HEAD"), "changed": changed is None or changed != ""}
 
 
-def write(path: Path | None, name: str, settings: dict[str, Any], results: Any) -> Path:
-    """Write ``results`` with all that belongs to them; without ``path`` to ``results/``."""
+def write(
+    path: Path | None,
+    name: str,
+    settings: dict[str, Any],
+    results: Any,
+    clock: str | None = None,
+) -> Path:
+    """Write ``results`` with all that belongs to them; without ``path`` to ``results/``.
+
+    ``clock``: which seconds they are, where not ``timed`` has counted them.
+    """
     if path is None:
         path = RESULTS / f"{name}-{'gpu' if torch.cuda.is_initialized() else 'cpu'}.json"
     document = {
-        "machine": machine(),
+        "machine": machine() if clock is None else {**machine(), "clock": clock},
         "versions": versions(),
         "commit": commit(),
         "settings": settings,

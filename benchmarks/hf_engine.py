@@ -28,6 +28,7 @@ from mem1 import cli
 from mem1.agent import context
 from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.hf import HFEngine
+from mem1.agent.formats.short import SHORT
 from mem1.agent.rollout import rollout
 from mem1.agent.text import Codec
 from mem1.config import Config
@@ -62,7 +63,7 @@ def contexts_by_turn(
         codec,
         agent,
         Sampling(1.0, arguments.new_tokens),
-        prompt="mem1",
+        prompt=SHORT["mem1"],
         system="benchmark",
         seed=arguments.seed,
         samples=range(arguments.group),

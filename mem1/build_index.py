@@ -36,11 +36,11 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_args(argv)
 
     from mem1.errors import InputError
-    from mem1.records import Passage, read_jsonl
     from mem1.retrieval.build import build
+    from mem1.retrieval.passages import scan
 
     settings = cli.read_section(args.config, config_retrieval.Retrieval)
-    passages = read_jsonl(args.passages, Passage)
+    passages = scan(args.passages)
     try:
         build(passages, args.vectors, settings, args.output_dir, args.threads)
     except InputError as error:

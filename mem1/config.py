@@ -8,14 +8,21 @@ has a hidden default: what a run used is what its frozen stage file says. Resour
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-from mem1.config_learning import Base, Rl, Section, Sft, Share
-from mem1.config_retrieval import Retrieval, RetrievalReport
+from mem1.config_learning import Base, Distill, Rl, Section, Sft, Share
+from mem1.config_retrieval import Encoder, Retrieval, RetrievalReport
 from mem1.config_sources import Sources
+from mem1.config_systems import Evaluation, Policy, Run, System
 from mem1.errors import InputError
 
-Policy = Literal["mem1", "full", "truncate"]
+CALLING: frozenset[Policy] = frozenset({"amem", "summary", "overwrite"})  # keep a memory by calls
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +84,27 @@ class Tasks(Section):
         return self
 
 
+class Memory(Section):
+    """Policies that keep a memory by calls of the model beside the turns."""
+
+    summary_tokens: int = Field(ge=8, description="summary: tokens of the summary, at most")
+    overwrite_tokens: int = Field(
+        ge=8, description="overwrite: tokens of the memory, at most; 1024 in MemAgent"
+    )
+    note_tokens: int = Field(
+        ge=8, description="amem: tokens of what is written about a turn, at most"
+    )
+    evolve_tokens: int = Field(
+        ge=8, description="amem: tokens of one decision on links and older notes, at most"
+    )
+    notes: int = Field(
+        ge=1, le=20, description="amem: notes that are shown, and compared with a new one; official code 3"
+    )
+    encoder: Encoder | None = Field(
+        description="amem: what makes vectors of notes; null: TF-IDF of their words"
+    )
+
+
 class Agent(Section):
     """The loop of turns."""
 
@@ -86,6 +114,20 @@ class Agent(Section):
     truncate_budget: int = Field(
         ge=16, description="policy truncate: tokens of newest turns kept behind the prompt"
     )
+    memory: Memory | None = Field(
+        default=None, description="policies summary, overwrite and amem; null: they are not used"
+    )
+
+    def used_by(self, policy: Policy) -> "Agent":
+        """These limits without the section memory, unless ``policy`` needs it.
+
+        So that no change to it repeats a stage that does without.
+        """
+        return self if policy in CALLING else self.model_copy(update={"memory": None})
+
+    @model_serializer(mode="wrap")
+    def _without_null(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {k: v for k, v in handler(self).items() if k != "memory" or v is not None}
 
 
 class Model(Section):
@@ -106,46 +148,6 @@ class Model(Section):
         return self
 
 
-class Run(Section):
-    """One training run."""
-
-    stage: Literal["sft", "rl"]
-    policy: Literal["mem1", "full"]
-    start: str = Field(description="base, scratch, or the name of another run")
-    seed: int = Field(ge=0)
-    changes: dict[str, Any] = Field(
-        default={}, description="settings of the section of its stage that this run has otherwise"
-    )
-
-
-class System(Section):
-    """One row of a table: weights x context policy x prompt format."""
-
-    label: str = Field(description="name in tables and figures")
-    engine: Literal["hf", "oracle-reader"] = Field(
-        description="hf: a trained model; oracle-reader: searches the question, answers with "
-        "the gold if it was retrieved"
-    )
-    run: str | None = Field(description="training run that gives the weights; null for oracles")
-    policy: Policy
-    prompt: Literal["mem1", "full"] = Field(description="wording of the task prompt")
-    paper: str | None = Field(description="row of the paper's tables it corresponds to")
-
-    @model_validator(mode="after")
-    def _weights(self) -> "System":
-        if (self.engine == "hf") != (self.run is not None):
-            raise ValueError("run names the weights of an hf system, and is null for an oracle")
-        return self
-
-
-class Evaluation(Section):
-    """Decoding and statistics."""
-
-    temperature: float = Field(ge=0, le=2, description="0: greedy; paper 0.01")
-    batch: int = Field(ge=1, description="trajectories decoded together")
-    bootstrap: int = Field(ge=100, description="resamples for the 95 % intervals")
-
-
 class MaskGap(Section):
     """Experiment: how far the paper's stitched row is from exact (paper, appendix A.7)."""
 
@@ -161,6 +163,11 @@ class Config(Section):
 
     preset: Literal["mini", "smoke", "sample", "base", "ablations", "paper"]
     seed: int = Field(ge=0, description="root of all named random streams")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1,
+        description="training seeds: every run is made once for each, which is added to its own; "
+        "the first is 0",
+    )
     base_model: str = Field(description="folder of the committed base model")
     world: World
     sources: Sources
@@ -171,11 +178,18 @@ class Config(Section):
     model: Model
     base: Base
     sft: Sft
+    distill: Distill
     rl: Rl
     runs: dict[str, Run]
     systems: dict[str, System]
     evaluation: Evaluation
     mask_gap: MaskGap
+
+    @model_validator(mode="after")
+    def _seeds(self) -> "Config":
+        if self.seeds[0] != 0 or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds starts with 0, the runs as they are, and repeats no number")
+        return self
 
     @model_validator(mode="after")
     def _names(self) -> "Config":
@@ -188,9 +202,11 @@ class Config(Section):
             if name in self._before(name):
                 raise ValueError(
                     f"runs.{name} starts from itself in the end: let one of the runs it starts "
-                    f"from start from base or scratch"
+                    f"or learns from start from base or scratch"
                 )
             settings = self.settings_of(name)
+            if isinstance(settings, Sft) and settings.teacher is not None:
+                self._check_teacher(name, settings.teacher)
             if isinstance(settings, Rl) and settings.packing != "tree" and run.policy != "mem1":
                 raise ValueError(
                     f"runs.{name} has policy {run.policy} and packing {settings.packing}, which "
@@ -201,6 +217,9 @@ class Config(Section):
                 raise ValueError(
                     f"systems.{name}.run is {system.run!r}: use one of {sorted(self.runs)}"
                 )
+            unknown = set(system.horizons or ()) - set(self.tasks.test_horizons)
+            if unknown:
+                raise ValueError(f"systems.{name}.horizons: {sorted(unknown)} are no test_horizons")
         measured = self.mask_gap.system
         trained = {n for n, system in self.systems.items() if system.run is not None}
         if measured is not None and (
@@ -231,13 +250,35 @@ class Config(Section):
             path = ".".join(map(str, ["runs", name, "changes", *first["loc"]]))
             raise ValueError(f"{path}: {first['msg'].removeprefix('Value error, ')}") from error
 
-    def _before(self, name: str) -> list[str]:
-        """The runs that ``name`` starts from, newest first; ends where one repeats."""
-        found: list[str] = []
-        start = self.runs[name].start
-        while start in self.runs and start not in found:
-            found.append(start)
-            start = self.runs[start].start
+    def _check_teacher(self, name: str, teacher: str) -> None:
+        """Refuse a teacher whose trajectories are no examples for the run ``name``."""
+        policy = self.runs[name].policy
+        system = self.systems.get(teacher)
+        if system is None or (system.policy, system.environment) != (policy, "wiki"):
+            fitting = [k for k, s in self.systems.items() if s.policy == policy]
+            raise ValueError(
+                f"runs.{name} has the teacher {teacher!r}: name a system of policy {policy} and "
+                f"environment wiki (of that policy: {fitting}), or null"
+            )
+        if system.prompt == "deepresearcher":
+            raise ValueError(
+                f"runs.{name} has the teacher {teacher!r}, whose prompt has other tags than the "
+                f"run: give it another prompt"
+            )
+
+    def _before(self, name: str) -> set[str]:
+        """The runs behind ``name``: that it starts from, or whose system teaches it."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            run = waiting.pop()
+            settings = self.settings_of(run)
+            name_of_teacher = settings.teacher if isinstance(settings, Sft) else None
+            teacher = self.systems.get(name_of_teacher or "")
+            named = (self.runs[run].start, teacher.run if teacher else None)
+            parents = {name for name in named if name is not None and name in self.runs}
+            waiting += parents - found
+            found |= parents
         return found
 
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from mem1.config import Config, merge
+from mem1.config_seeds import expanded
 from mem1.errors import InputError
 
 
@@ -20,8 +21,9 @@ def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> list[
         if part in fields:
             kind = fields[part].annotation
             arguments = getattr(kind, "__args__", ())
-            if not hasattr(kind, "model_fields") and arguments:
-                kind = arguments[-1]  # dict[str, Section]
+            if not hasattr(kind, "model_fields"):  # dict[str, Section], or Section | None
+                sections = (one for one in arguments if hasattr(one, "model_fields"))
+                kind = next(sections, kind)
     return list(getattr(kind, "model_fields", {}))
 
 
@@ -58,11 +60,13 @@ def without_removed(values: Mapping[str, Any]) -> dict[str, Any]:
 def parse(values: Mapping[str, Any], where: str = "configuration") -> Config:
     """Validate ``values``; runs and systems that are null are left out.
 
+    The others are there for every training seed (``config_seeds``).
+
     Raises:
         InputError: naming the first wrong key and the nearest valid one.
     """
     try:
-        return Config.model_validate(without_removed(values))
+        return expanded(Config.model_validate(without_removed(values)))
     except ValidationError as error:
         raise explain(error, where) from error
 

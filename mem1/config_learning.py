@@ -72,11 +72,31 @@ class Base(Section):
         return self
 
 
+class Filter(Section):
+    """Which trajectories of a teacher are worth learning from."""
+
+    least_em: Share = Field(description="share of a task's questions that must be right")
+    well_formed: bool = Field(
+        description="true: only those that end with an answer and have no malformed output"
+    )
+
+
+class Distill(Section):
+    """Trajectories of a teacher, which a run learns from that names it (``sft.teacher``)."""
+
+    tasks: int = Field(ge=1, description="tasks that the teacher tries")
+    filter: Filter
+
+
 class Sft(Section):
     """Supervised warm start on demonstrations."""
 
     steps: int = Field(ge=1, description="optimizer steps")
     batch: int = Field(ge=1, description="trajectories of one step")
+    teacher: str | None = Field(
+        description="system whose trajectories are learned from (see distill); null: a script "
+        "with the imperfections"
+    )
     horizons: list[Annotated[int, Field(ge=1, le=64)]] = Field(
         description="objectives of the demonstrations, drawn uniformly; paper: 1, 2, 3"
     )

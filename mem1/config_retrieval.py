@@ -17,7 +17,9 @@ RetrievalKind = Literal["bm25", "dense", "hybrid", "web"]
 CacheMode = Annotated[
     Literal["off", "record", "replay"], BeforeValidator(lambda v: "off" if v is False else v)
 ]
+Split = Literal["train", "test"]
 ADDRESS = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"  # no password, which would end up in messages
+Address = Annotated[str, Field(pattern=ADDRESS)]
 # The sections that each kind needs.
 NEEDS: dict[RetrievalKind, tuple[str, ...]] = {
     "bm25": (),
@@ -79,7 +81,7 @@ class Hybrid(Section):
 class Web(Section):
     """Web search; the key comes from the environment variable SERPER_API_KEY."""
 
-    url: str = Field(pattern=ADDRESS, description="API that speaks Serper's format")
+    url: Address = Field(description="API that speaks Serper's format")
     results: int = Field(ge=1, le=100, description="results asked for; the best k are shown")
 
 
@@ -98,10 +100,11 @@ class Retrieval(Section):
     dense: Dense | None = Field(default=None, description="kinds dense and hybrid")
     hybrid: Hybrid | None = Field(default=None, description="kind hybrid")
     web: Web | None = Field(default=None, description="kind web")
-    url: str | None = Field(
+    url: Address | dict[Split, Address] | None = Field(
         default=None,
-        pattern=ADDRESS,
-        description="search at this server (mem1.serve_retriever or a like one); null: in process",
+        description="search at this server (mem1.serve_retriever or a like one), or at the one of "
+        "each split where passages differ: {train: ..., test: ...}; null, or a split that is not "
+        "named: in process",
     )
     corpus: str | None = Field(
         default=None, description="what a server that does not say so itself searches in"
@@ -130,6 +133,12 @@ class Retrieval(Section):
     def searches_index(self) -> bool:
         """Whether the command that searches reads an index, and not a server or kept answers."""
         return self.kind != "web" and self.url is None and self.cache != "replay"
+
+    def at(self, split: Split) -> "Retrieval":
+        """These settings for one split: with one address, or none."""
+        if not isinstance(self.url, dict):
+            return self
+        return self.model_copy(update={"url": self.url.get(split)})
 
     def of_kind(self, kind: RetrievalKind) -> "Retrieval":
         """These settings for ``kind``, without the sections that it does not need.

@@ -26,6 +26,7 @@ CARRIERS = frozenset(
             "config_learning",
             "config_retrieval",
             "config_sources",
+            "config_systems",
             "stages",
             "launch",
         ),

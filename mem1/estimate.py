@@ -1,7 +1,8 @@
 """Estimate what a preset at full scale takes: disk, memory and GPU hours of each rule.
 
 Inputs: the configuration, overlays after it. Output: two Markdown tables on the screen, the
-estimate and the assumptions behind it (mem1.resources). Nothing of the preset is run.
+estimate and the assumptions behind it (mem1.resources), which the dry run of such a preset prints
+too. Nothing of the preset is run.
 
 Example:
     python -m mem1.estimate --config config/config.yaml config/paper.yaml

@@ -2,11 +2,11 @@
 
 Input: a frozen section with the rows of config/datasets.tsv to read.
 Output: a folder with questions.jsonl or passages.jsonl and, last, manifest.json with the
-address, sha256 and count of each file and what was kept and dropped, and why.
+address, sha256 and count of each file as it was found and what was kept and dropped, and why.
 
 Departures from the paper, whose code takes all rows: questions with a semicolon in an accepted
 answer and repeated questions are dropped (mem1.tasks.selection), and every file is compared with
-its pinned sha256 before it is read.
+its pinned sha256, or the digest that the Hub has for it at its commit, before it is read.
 
 Example:
     python -m mem1.import_hub --config results/paper/config/sources-test.json \\
@@ -21,14 +21,16 @@ from mem1 import cli
 
 if TYPE_CHECKING:
     from mem1.records import Passage
-    from mem1.tasks.hub import Download
+    from mem1.tasks.hub import Download, Recorded
     from mem1.tasks.imports import HubImport
 
 OUTPUTS = ("manifest.json", "passages.jsonl", "questions.jsonl")
 
 
-def main(argv: Sequence[str], download: "Download | None" = None) -> None:
-    """Import one split, or the passages; ``download`` replaces the Hub.
+def main(
+    argv: Sequence[str], download: "Download | None" = None, recorded: "Recorded | None" = None
+) -> None:
+    """Import one split, or the passages; ``download`` and ``recorded`` replace the Hub.
 
     Raises:
         InputError: a row is not fully pinned, a file is another one, or a record does not fit;
@@ -47,14 +49,18 @@ def main(argv: Sequence[str], download: "Download | None" = None) -> None:
     provenance.check_replaceable(args.output_dir, OUTPUTS)
     for dataset in settings.sets:  # before the first download, which can take an hour
         catalogue.pinned(dataset)
-    paths = [hub.fetch(dataset, download or hub.download) for dataset in settings.sets]
+    fetched = [
+        hub.fetch(dataset, download or hub.download, recorded or hub.recorded)
+        for dataset in settings.sets
+    ]
+    paths = [one.path for one in fetched]
     with provenance.replacing(args.output_dir) as folder:
         folder.mkdir()
         write = _write_passages if settings.part == "corpus" else _write_questions
         name, counts = write(folder, settings, paths)
         files = {
-            hub.address(dataset): {"sha256": dataset.sha256, "count": dataset.count}
-            for dataset in settings.sets
+            hub.address(dataset): {"sha256": one.facts.sha256, "count": one.facts.count}
+            for dataset, one in zip(settings.sets, fetched, strict=True)
         }
         manifest = {
             "settings": settings.model_dump(mode="json"),

@@ -3,7 +3,7 @@
 In:  the frozen section mask_gap, the model of its system, the records that mem1.evaluate
      made with it.
 Out: below OUTPUT_DIR: tables/mask_gap.csv (by number of objectives, row and turn),
-     tables/mask_gap.md (short), figures/mask_gap.{png,svg,pdf} and, last,
+     tables/mask_gap.md (short), figures/mask_gap.{png,svg,pdf,csv} and, last,
      mask_gap.manifest.json.
 
 The first trajectories of each panel are written down as a tree, which is exact, as stitched
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
     args = parser.parse_args(argv)
 
     from mem1 import manifest
-    from mem1.analysis import figures, gap, summary
+    from mem1.analysis import drawing, gap, summary
     from mem1.config import MaskGap
     from mem1.errors import InputError
     from mem1.provenance import write_json, write_text
@@ -77,7 +77,10 @@ def main(argv: Sequence[str]) -> None:
     tables = args.output_dir / "tables"
     write_text(tables / "mask_gap.csv", gap.to_csv(rows))
     write_text(tables / "mask_gap.md", gap.to_markdown(rows, settings.system))
-    drawn = figures.save(gap.figure(rows), args.output_dir / "figures" / "mask_gap")
+    drawn = drawing.save(
+        drawing.Drawn(gap.figure(rows), {"csv": gap.to_csv(rows)}),
+        args.output_dir / "figures" / "mask_gap",
+    )
     written = [tables / "mask_gap.csv", tables / "mask_gap.md", *drawn]
     outputs = {path.relative_to(args.output_dir).as_posix(): path for path in written}
     inputs = [args.model, *files.values()]

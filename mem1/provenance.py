@@ -30,6 +30,14 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """sha256 of each of ``names`` in ``folder``, or the word missing."""
+    return {
+        name: file_digest(folder / name) if (folder / name).is_file() else "missing"
+        for name in names
+    }
+
+
 def tree_digest(folder: Path) -> str:
     """sha256 over the relative names and digests of all files below ``folder``."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())

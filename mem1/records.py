@@ -62,6 +62,17 @@ class Task(Record):
         return len(self.questions)
 
 
+class Call(Record):
+    """A call of the model beside the turns: what a context policy needs to keep its memory."""
+
+    purpose: str  # for example summary, note, evolve
+    context: list[int]
+    output: list[int]
+    text: str  # decoded output
+    malformed: bool = False  # the text is not what was asked for, and the policy did without it
+    seconds: float = 0.0  # wall time, shared by the batch
+
+
 class Turn(Record):
     """One model output and the observation that follows it.
 
@@ -70,14 +81,16 @@ class Turn(Record):
 
     context: list[int]
     output: list[int]
-    logprobs: list[float]  # of each output token, natural log, at the sampling temperature
+    logprobs: list[float]  # of each output token, natural log, at the sampling temperature; or none
     text: str  # decoded output
     action: Literal["search", "answer", "malformed"]
     argument: str  # the query, the answer, or why it is malformed
     info: list[int] = []  # observation as token ids; empty after the last turn
     info_text: str = ""
     passages: list[str] = []  # ids of what was retrieved, best first
-    seconds: float = 0.0  # wall time of generation and environment, shared by the batch
+    seconds: float = 0.0  # wall time of all that belongs to the turn, shared by the batch
+    retrieval_seconds: float = 0.0  # of these, spent in the environment
+    calls: list[Call] = []  # made before this turn's output, in order; their time is in seconds
 
 
 class Score(Record):
@@ -99,6 +112,7 @@ End = Literal["answered", "turns", "context", "format", "running"]
 class Trajectory(Record):
     """All turns of one task under one system."""
 
+    version: Literal[2] = 2  # of the record; 1 had no calls
     task_id: str
     horizon: int
     system: str
@@ -122,6 +136,38 @@ class StepMetrics(Record):
 R = TypeVar("R", bound=BaseModel)
 
 
+def parse(line: str | bytes, kind: type[R], path: Path, number: int) -> R:
+    """The record of ``kind`` in one line of ``path``.
+
+    Raises:
+        InputError: it is no such record, or one of another version; the message names the line
+            by its number.
+    """
+    try:
+        row = kind.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["loc"] == ("version",):
+            raise _other_version(kind, path, number, first["input"]) from error
+        where = ".".join(map(str, first["loc"])) or "the line"
+        cut = ", so it is cut or damaged" if first["type"] == "json_invalid" else ""
+        raise InputError(
+            f"{path}, line {number}: no valid {kind.__name__} "
+            f"({where}: {first['msg']}{cut}); correct or rebuild the file."
+        ) from error
+    if "version" in kind.model_fields and "version" not in row.model_fields_set:
+        raise _other_version(kind, path, number, 1)  # which did not say so
+    return row
+
+
+def _other_version(kind: type[BaseModel], path: Path, number: int, found: object) -> InputError:
+    ours = kind.model_fields["version"].default
+    return InputError(
+        f"{path}, line {number}: a {kind.__name__} of version {found}, and this is the program for "
+        f"version {ours}: make the file again, or read it with the program that made it."
+    )
+
+
 def iter_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
     """The records of ``kind`` in ``path``, one at a time (evaluation files can be large).
 
@@ -131,16 +177,7 @@ def iter_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
     try:
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
-                try:
-                    row = kind.model_validate_json(line)
-                except ValidationError as error:
-                    first = error.errors()[0]
-                    where = ".".join(map(str, first["loc"])) or "the line"
-                    raise InputError(
-                        f"{path}, line {number}: no valid {kind.__name__} "
-                        f"({where}: {first['msg']}); correct or rebuild the file."
-                    ) from error
-                yield row
+                yield parse(line, kind, path, number)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
     except UnicodeDecodeError as error:

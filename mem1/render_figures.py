@@ -1,26 +1,29 @@
-"""Draw Figure 4 (EM and peak tokens against the number of objectives) and training curves.
+"""Draw the paper's figures from records, and beside each a CSV with the numbers it shows.
 
-In:  the frozen analysis section, the records of mem1.evaluate, and, where something was
-     trained, the metrics.jsonl of the training runs.
-Out: as png, svg and pdf, figure4 and, where there are runs for them, figure6 (RL), figure7
-     (with and without the format reward), estimators, and training (all other curves); and,
+In:  the frozen analysis section, the records of mem1.evaluate, the panels of tasks they are of,
+     and, where something was trained, the metrics.jsonl of the training runs.
+Out: as png, svg, pdf and csv: figure2 (context length over turns), figure4 (EM and peak against
+     the number of objectives), figure5 (behaviours; examples and rules in figure5.md), budget
+     (score against tokens) and, where there are runs for them, figure6 (RL), figure7 (with and
+     without the format reward), estimators, and training (all other curves); captions.md; and,
      last, manifest.json.
 
-Departures from the paper: 95 % bands, a shade over horizons beyond the warm start, and an arm
-of an ablation is one line, whatever its number of seeds.
+Departures from the paper: Figures 2 and 5 are measured, 95 % intervals, a shade over horizons
+beyond the warm start, and trainings that differ in the seed alone are one line.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mem1 import cli
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from mem1.analysis.curves import Curve
-    from mem1.analysis.figures import Headline, Series
+    from mem1.analysis.drawing import Drawn
+    from mem1.analysis.figures import Headline
+    from mem1.analysis.series import Series
     from mem1.analysis.settings import Analysis
     from mem1.analysis.summary import Summary
 
@@ -30,7 +33,7 @@ def headline_marks(analysis: "Analysis", cells: "Summary", path: Path | None) ->
     from mem1.analysis import expected
     from mem1.analysis.figures import Headline
 
-    pairs = [c for c in analysis.comparisons if c.kind == "memory" and c.stage == "rl"]
+    pairs = [pair for pair in analysis.compared("memory") if pair.stage == "rl"]
     if path is None or not pairs:
         return None
     ratios = expected.load(path).headline
@@ -47,45 +50,88 @@ def headline_marks(analysis: "Analysis", cells: "Summary", path: Path | None) ->
     )
 
 
-def series(analysis: "Analysis", cells: "Summary", arms: "Summary") -> "list[Series]":
-    """The lines of Figure 4: the arms of ablations, then every system that is in none."""
-    from mem1.analysis.figures import Series
+def of_evaluations(
+    analysis: "Analysis",
+    series: "Sequence[Series]",
+    records: Path,
+    tasks: Path,
+    headline: "Headline | None",
+) -> "dict[str, Drawn]":
+    """The figures of evaluated systems; ``records`` and ``tasks`` are folders."""
+    from mem1.analysis import behaviour_figure, budget_figure, context_figure, figures
+    from mem1.analysis.drawing import Drawn
 
-    inside = {system for arm in analysis.arms for system in arm.runs.values()}
-    lines = [(arm.name, arm.label, arms, arm.label) for arm in analysis.arms]
-    lines += [
-        (settings.label, settings.policy, cells, system)
-        for system, settings in analysis.systems.items()
-        if system not in inside
-    ]
-    found = []
-    for label, group, summary, key in lines:
-        at = {h: summary[key, h] for h in analysis.horizons if (key, h) in summary}
-        if at:
-            em, peak = ({h: got[metric] for h, got in at.items()} for metric in ("em", "peak"))
-            found.append(Series(label, group, em, peak))
-    return found
+    evaluated = sorted({horizon for one in series for horizon in one.values["em"]})
+    growths = context_figure.read(records, analysis, evaluated[-1])
+    questions = behaviour_figure.questions(tasks, evaluated)
+    tallies = behaviour_figure.tallies(records, series, questions)
+    groups = {one.label: one.group for one in series}
+    drawn = {
+        "figure4": Drawn(
+            figures.figure4(
+                series, evaluated, analysis.warm_start_to, analysis.rl_horizon, headline
+            ),
+            {"csv": figures.figure4_csv(series)},
+        ),
+        "figure5": Drawn(
+            behaviour_figure.figure5(tallies, groups),
+            {
+                "csv": behaviour_figure.figure5_csv(tallies),
+                "md": behaviour_figure.figure5_markdown(tallies),
+            },
+        ),
+        "budget": Drawn(
+            budget_figure.budget(series, evaluated), {"csv": budget_figure.budget_csv(series)}
+        ),
+    }
+    if growths:
+        figure2 = context_figure.figure2(growths, evaluated[-1])
+        drawn["figure2"] = Drawn(figure2, {"csv": context_figure.figure2_csv(growths)})
+    return drawn
 
 
-def of_curves(analysis: "Analysis", curves: "Sequence[Curve]") -> "dict[str, Figure]":
-    """The figures of ``analysis.curves``, as far as there are ``curves`` for them."""
+def of_curves(analysis: "Analysis", curves: "Mapping[str, Curve]") -> "dict[str, Drawn]":
+    """The figures of ``analysis.curves``, as far as there are ``curves`` (by run) for them."""
     from mem1.analysis import curve_figures as kinds
     from mem1.analysis.arms import estimators, format_pairs
+    from mem1.analysis.drawing import Drawn
 
-    rl = [curve for curve in curves if curve.stage == "rl"]
     paired = {arm.name for pair in format_pairs(analysis.arms) for arm in pair}
     compared = {arm.name for arm in estimators(analysis.arms)}
-    drawn = {
+    rl = {run: curve for run, curve in curves.items() if curve.stage == "rl"}
+    shown = {
         "training": (curves, kinds.TRAINING),
         "figure6": (rl, kinds.FIGURE6),
-        "figure7": ([c for c in rl if c.label in paired], kinds.FIGURE7),
-        "estimators": ([c for c in rl if c.label in compared], kinds.ESTIMATORS),
+        "figure7": ({r: c for r, c in rl.items() if c.label in paired}, kinds.FIGURE7),
+        "estimators": ({r: c for r, c in rl.items() if c.label in compared}, kinds.ESTIMATORS),
     }
+    among = list(curves.values())
     return {
-        name: kinds.curve_figure(*drawn[name], among=curves)
-        for name in analysis.curves
-        if drawn[name][0]
+        name: Drawn(
+            kinds.curve_figure(list(those.values()), panels, among),
+            {"csv": kinds.curves_csv(those, panels)},
+        )
+        for name, (those, panels) in shown.items()
+        if name in analysis.curves and those
     }
+
+
+def captions(names: Sequence[str], folder: Path) -> str:
+    """The captions of the report, NAME.rst in ``folder``, as one Markdown page with the figures.
+
+    Raises:
+        InputError: a figure has no caption.
+    """
+    from mem1.errors import InputError
+
+    parts = ["# Figures"]
+    for name in names:
+        path = folder / f"{name}.rst"
+        if not path.is_file():
+            raise InputError(f"{path} does not exist: write the caption of {name} there.")
+        text = path.read_text(encoding="utf-8").strip()
+        parts += [f"## {name}", f"![{name}]({name}.png)", f"{text} Numbers: `{name}.csv`."]
+    return "\n\n".join(parts) + "\n"
 
 
 def main(argv: Sequence[str]) -> None:
@@ -93,45 +139,46 @@ def main(argv: Sequence[str]) -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("--config", type=Path, required=True, help="frozen analysis section")
     parser.add_argument("--records-dir", type=Path, required=True, help="SYSTEM/HORIZON.jsonl")
+    parser.add_argument("--tasks-dir", type=Path, required=True, help="test-HORIZON.jsonl")
     parser.add_argument("--train-dir", type=Path, help="RUN/metrics.jsonl; leave out if untrained")
     parser.add_argument("--expected", type=Path, help="the paper's numbers, to mark its ratios")
+    parser.add_argument("--captions", type=Path, help="folder of NAME.rst, for captions.md")
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(argv)
 
     from mem1 import manifest
-    from mem1.analysis import ablations, curves, figures, summary
+    from mem1.analysis import ablations, curves, drawing, summary
+    from mem1.analysis.behaviour_figure import panel_file
+    from mem1.analysis.series import of_systems
     from mem1.analysis.settings import Analysis
-    from mem1.provenance import write_json
+    from mem1.provenance import write_json, write_text
 
     analysis = cli.read_section(args.config, Analysis)
     measured = summary.load(args.records_dir, analysis)
+    for path in summary.strangers(args.records_dir, analysis):
+        print(f"left out, not configured: {path}", file=sys.stderr)
     cells = summary.summarize(measured, analysis)
-    drawn = {
-        "figure4": figures.figure4(
-            series(analysis, cells, ablations.summarize(measured, analysis)),
-            analysis.horizons,
-            analysis.warm_start_to,
-            analysis.rl_horizon,
-            headline_marks(analysis, cells, args.expected),
-        )
-    }
+    series = of_systems(analysis, cells, ablations.summarize(measured, analysis))
+    headline = headline_marks(analysis, cells, args.expected)
+    drawn = of_evaluations(analysis, series, args.records_dir, args.tasks_dir, headline)
     inputs = [summary.record_file(args.records_dir, *key) for key in measured]
-    if args.expected is not None:
-        inputs.append(args.expected)
+    inputs += [panel_file(args.tasks_dir, h) for h in sorted({h for _, h in measured})]
+    inputs += [args.expected] if args.expected else []
     if args.train_dir is not None and analysis.runs:
         files = curves.metric_files(args.train_dir, analysis.runs)
-        first = [run for arm in analysis.arms for run in arm.runs if run in files]
-        order = dict.fromkeys([*first, *files])  # arms first, as in Figure 4
-        drawn |= of_curves(
-            analysis, [curves.read_curve(files[run], run, analysis) for run in order]
-        )
+        read = {run: curves.read_curve(path, run, analysis) for run, path in files.items()}
+        drawn |= of_curves(analysis, curves.ordered(read, analysis))
         inputs += files.values()
     (args.output_dir / "manifest.json").unlink(missing_ok=True)
     written = [
         path
-        for name, figure in drawn.items()
-        for path in figures.save(figure, args.output_dir / name)
+        for name, one in sorted(drawn.items())
+        for path in drawing.save(one, args.output_dir / name)
     ]
+    if args.captions is not None:
+        written.append(args.output_dir / "captions.md")
+        write_text(written[-1], captions(sorted(drawn), args.captions))
+        inputs += [args.captions / f"{name}.rst" for name in sorted(drawn)]
     write_json(
         args.output_dir / "manifest.json",
         manifest.describe(

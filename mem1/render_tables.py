@@ -1,15 +1,21 @@
-"""Write the tables: our Table 1 with the paper's numbers beside it, and the claims' verdicts.
+"""Write the tables: the paper's with our rows beside its numbers, and our own.
 
 In:  the frozen analysis section, the records of mem1.evaluate, the paper's numbers, and, for
      ablations, the metrics.jsonl of the training runs.
-Out: table1.csv (every cell), table1.md (short), table1-full.md, table1.tex, ratios.csv,
-     ratios.md; where the configuration has ablations (analysis.arms), ablations.csv, .md and
-     .tex and ablations-comparisons.csv; and, last, manifest.json.
+Out: table1.csv (every cell), table1.md (short), table1-full.md, table1.tex; table3, table4 and
+     format-reward as .csv, .md and .tex; ratios.csv, ratios.md; where the configuration has
+     ablations (analysis.arms), ablations.csv, .md and .tex and ablations-comparisons.csv; and,
+     last, manifest.json.
 
-Departure from the paper: intervals are 95 % bootstrap intervals over tasks, in ablations over
-seeds too; the paper does not say what its +/- is.
+Records of systems that are not configured are left out, and named. A file that is cut, of
+another version or another system is refused, and so is an unknown row of the paper; a number
+that the paper's file does not have is an empty cell.
+
+Departure from the paper: intervals are 95 % bootstrap intervals over tasks, and over seeds
+where a training has several; the paper does not say what its +/- is.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,35 +35,52 @@ def main(argv: Sequence[str]) -> None:
     from mem1 import manifest
     from mem1.analysis import (
         ablation_tables,
-        claims,
+        ablations,
+        claim_registry,
         curves,
         expected,
-        markdown,
+        latex,
+        paper_tables,
+        ratios,
         summary,
+        table1,
         tables,
     )
+    from mem1.analysis.evidence import Evidence
     from mem1.analysis.settings import Analysis
     from mem1.provenance import write_json, write_text
 
     analysis = cli.read_section(args.config, Analysis)
     paper = expected.load(args.expected)
     measured = summary.load(args.records_dir, analysis)
-    cells = summary.summarize(measured, analysis)
-    rows = tables.lines(cells, analysis, paper)
-    others = tables.other_lines(analysis, paper)
-    ratios = claims.ratios(measured, analysis, paper)
-    gains = claims.gains(measured, analysis)
-    texts = {
-        "table1.csv": tables.to_csv([*rows, *others]),
-        "table1.md": markdown.short(rows, ratios, analysis),
-        "table1-full.md": markdown.full(rows, others, ratios, gains, analysis, paper),
-        "table1.tex": tables.to_latex(rows, analysis),
-        "ratios.csv": tables.ratios_csv(ratios, gains),
-        "ratios.md": markdown.ratio_section(ratios, gains, analysis),
-    }
+    for path in summary.strangers(args.records_dir, analysis):
+        print(f"left out, not configured: {path}", file=sys.stderr)
     compared = [run for arm in analysis.arms for run in arm.runs]
     files = curves.metric_files(args.train_dir, compared) if args.train_dir and compared else {}
     trained = {run: curves.read_curve(path, run, analysis) for run, path in files.items()}
+
+    cells = summary.summarize(measured, analysis)
+    rows = tables.lines(cells, analysis, paper)
+    others = tables.other_lines(analysis, paper)
+    divided = ratios.ratios(measured, analysis, paper)
+    gains = ratios.gains(measured, analysis)
+    headline = claim_registry.headline(Evidence(measured, analysis, paper, trained))
+    texts = {
+        "table1.csv": tables.to_csv([*rows, *others]),
+        "table1.md": table1.short(rows, headline, analysis),
+        "table1-full.md": table1.full(rows, others, divided, gains, analysis, paper),
+        "table1.tex": latex.by_horizon(rows, analysis),
+        "ratios.csv": ratios.to_csv(divided, gains),
+        "ratios.md": table1.ratio_section(divided, gains, analysis),
+    }
+    arms = ablations.summarize(measured, analysis)
+    ends = ablations.trained(trained, analysis)
+    for sheet in (
+        paper_tables.table3(cells, analysis, paper),
+        paper_tables.table4(cells, analysis, paper),
+        paper_tables.format_reward(arms, ends, analysis, paper),
+    ):
+        texts |= paper_tables.files(sheet, analysis)
     texts |= ablation_tables.texts(measured, trained, analysis, paper)
     (args.output_dir / "manifest.json").unlink(missing_ok=True)
     for name, text in texts.items():

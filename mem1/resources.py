@@ -1,7 +1,8 @@
 """What a preset at full scale takes: disk, memory and GPU hours, from stated assumptions.
 
-Pure functions of the configuration, the table of data sets and ``ASSUMPTIONS``. Bytes are
-decimal (1 GB = 10^9). Generation and training are counted apart, at their own speeds.
+Pure functions of the configuration, the table of data sets and ``ASSUMPTIONS``. The dry run of
+such a preset prints what they find. Bytes are decimal (1 GB = 10^9). Generation and training are
+counted apart, at their own speeds.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Assumption:
-    """One number that no file of the repository gives."""
+    """One number that no file of the repository gives, and whether it was looked up."""
 
     value: float
     unit: str
@@ -26,19 +27,35 @@ class Assumption:
 
 
 ASSUMPTIONS: dict[str, Assumption] = {
-    "parameters": Assumption(7.6e9, "of the base model", "Qwen2.5-7B, its model card (7.61B)"),
-    "dimensions": Assumption(768, "of a vector", "E5-base-v2, its config.json (hidden_size)"),
-    "passage_bytes": Assumption(670, "B, uncompressed", "assumed: 14 GB over 21 million passages"),
-    "passages_per_second": Assumption(2500, "encoded by one GPU", "assumed"),
+    "parameters": Assumption(
+        7.62e9,
+        "of the base model",
+        "looked up: Qwen2.5-7B, from the shapes in its config.json (28 layers of width 3584 and "
+        "18,944, a vocabulary of 152,064 that is not tied)",
+    ),
+    "dimensions": Assumption(768, "of a vector", "looked up: E5-base-v2, its model card"),
+    "passage_bytes": Assumption(
+        670, "B, uncompressed", "looked up: 14 GB for the dump (wiki_dpr in `datasets`)"
+    ),
+    "passages_per_second": Assumption(
+        680,
+        "encoded by one GPU",
+        "assumed: 150 tokens a passage, 2 FLOP for each of 109M parameters, a third of the 67 "
+        "TFLOP/s of an H100 in fp32",
+    ),
     "question_tokens": Assumption(30, "of one question in the prompt", "assumed"),
     "prompt_tokens": Assumption(400, "of the rest of the prompt", "assumed"),
     "output_tokens": Assumption(200, "of one output", "assumed; the paper's peak is 640 in all"),
     "info_tokens": Assumption(450, "of one observation", "assumed: 3 passages of 100 words"),
     "turns_used": Assumption(1.0, "share of the turn budget", "assumed: all of it"),
     "sampled_per_second": Assumption(500, "tokens by one GPU", "assumed for the engine in process"),
-    "peak_flops": Assumption(989e12, "per second, bf16, dense", "H100 SXM data sheet"),
+    "peak_flops": Assumption(
+        989e12, "per second, bf16", "looked up: H100 SXM, 1,979 with sparsity and half without"
+    ),
     "mfu": Assumption(0.3, "share of it reached in training", "assumed"),
-    "training_bytes": Assumption(16, "B a parameter", "ZeRO paper: bf16 + fp32 Adam"),
+    "training_bytes": Assumption(
+        16, "B a parameter", "looked up: ZeRO paper, 2 + 2 + 12 for Adam in mixed precision"
+    ),
     "frozen_bytes": Assumption(2, "B a parameter", "bf16"),
     "gpus": Assumption(4, "that share a training", "the paper: 4 H100 or H200"),
 }
@@ -104,7 +121,7 @@ def needs(config: Config, table: Mapping[str, Dataset]) -> list[Need]:
     corpus = table[sources.corpus]
     passages = min(int(corpus.count), sources.max_passages or int(corpus.count))
     fetched = [table[name] for name in dict.fromkeys([*sources.train, *sources.test])]
-    known = [int(dataset.size) for dataset in fetched if dataset.size != "unverified"]
+    known = [dataset.size for dataset in fetched if isinstance(dataset.size, int)]
     found = [
         Need("import_questions", disk=sum(known) / GB, how="sizes in config/datasets.tsv"),
         Need(
@@ -126,7 +143,8 @@ def needs(config: Config, table: Mapping[str, Dataset]) -> list[Need]:
             ),
         ]
     found += [_training(config, name, a) for name in config.runs if config.runs[name].stage == "rl"]
-    found += [_evaluation(config, name, a) for name in config.systems]
+    evaluated = [name for name, system in config.systems.items() if system.horizons != []]
+    found += [_evaluation(config, name, a) for name in evaluated]
     return found
 
 
@@ -156,13 +174,15 @@ def _training(config: Config, name: str, a: Mapping[str, float]) -> Need:
 
 def _evaluation(config: Config, name: str, a: Mapping[str, float]) -> Need:
     tasks = config.tasks
-    turns = sum(round(a["turns_used"] * tasks.turns_for(h)) for h in tasks.test_horizons)
+    system = config.systems[name]
+    horizons = tasks.test_horizons if system.horizons is None else system.horizons
+    turns = sum(round(a["turns_used"] * tasks.turns_for(h)) for h in horizons)
     sampled = tasks.test_count * turns * a["output_tokens"]
-    trained = config.systems[name].run is not None
+    in_process = system.engine == "hf"
     return Need(
         f"evaluate {name}",
-        memory=a["parameters"] * a["frozen_bytes"] / GB if trained else None,
-        gpu_hours=sampled / a["sampled_per_second"] / HOUR if trained else None,
+        memory=a["parameters"] * a["frozen_bytes"] / GB if in_process else None,
+        gpu_hours=sampled / a["sampled_per_second"] / HOUR if in_process else None,
         how=f"{tasks.test_count} tasks of each number of objectives, {sampled:,.0f} tokens",
     )
 

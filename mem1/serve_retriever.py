@@ -4,7 +4,7 @@ Inputs: a frozen retrieval section of the configuration, a JSONL file of passage
 index. Output: the address, one line on the screen when the server is ready. It answers
 
     POST /retrieve {"queries": ["..."], "topk": 3, "return_scores": true}
-    GET  /health   digest of the retriever, number of passages, version
+    GET  /health   digests of the retriever and of its passages, their number, version
 
 until SIGTERM, and finishes what is under way then. It listens to this machine alone unless
 --host says otherwise, and there is no password. Set retrieval.url to its address to search there.
@@ -55,8 +55,10 @@ def main(argv: Sequence[str]) -> None:
     if args.web_stand_in:
         app = server.web_stand_in(retriever, limits)
     else:
-        count = read_json(args.index / MANIFEST).get("passages")
-        app = server.application(retriever, limits, settings.k, count)
+        made = read_json(args.index / MANIFEST)
+        app = server.application(
+            retriever, limits, settings.k, made.get("passages"), made.get("corpus")
+        )
     server.serve(app, args.host, args.port, lambda address: print(address, flush=True))
 
 

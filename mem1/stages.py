@@ -95,8 +95,8 @@ def training_run(config: Config, name: str) -> TrainingRun:
         seed=config.seed,
         run=run.model_copy(update={"changes": {}}),  # they are in the settings
         world=config.world,
-        retrieval=config.retrieval.used(),
-        agent=config.agent,
+        retrieval=config.retrieval.used().at("train"),
+        agent=config.agent.used_by(run.policy),
         max_turns=budgets(config.tasks, horizons),
         tasks=panel(config.tasks, "train", config.tasks.train_horizon) if sft is None else None,
         model=config.model if run.start == "scratch" else None,
@@ -118,7 +118,7 @@ def base_run(config: Config) -> BaseRun:
         model=config.model,
         world=config.world,
         retrieval=config.retrieval.of_kind("bm25").built(),  # it makes its own indices
-        agent=config.agent,
+        agent=config.agent.used_by("mem1"),
         max_turns=budgets(config.tasks, range(1, largest + 1)),
     )
 
@@ -159,13 +159,13 @@ def frozen(config: Config, stage: str) -> Section:
 
     Names: ``world``, ``sources``, ``retrieval``, ``encoder``, ``retrieval_report``,
     ``base``, ``mask_gap``,
-    ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>``, ``eval-<system>`` and, for kind hub,
-    ``sources-<train, test or corpus>``.
+    ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>``, ``eval-<system>``,
+    ``distill-<system>`` and, for kind hub, ``sources-<train, test or corpus>``.
 
     Raises:
         InputError: there is no such stage in this configuration.
     """
-    from mem1.agent.settings import evaluation_run
+    from mem1.agent.settings import distill_run, evaluation_run
     from mem1.analysis.settings import analysis_section
     from mem1.tasks.imports import hub_import
 
@@ -186,6 +186,8 @@ def frozen(config: Config, stage: str) -> Section:
         return training_run(config, name)
     if kind == "eval" and name in config.systems:
         return evaluation_run(config, name)
+    if kind == "distill" and name in config.systems:
+        return distill_run(config, name)
     if kind == "sources":
         return hub_import(config.sources, name)
     split, _, horizon = name.partition("-")
@@ -193,6 +195,6 @@ def frozen(config: Config, stage: str) -> Section:
         return panel(config.tasks, split, int(horizon))
     raise InputError(
         f"There is no stage {stage!r}: use {', '.join(whole)}, sources-<split or corpus>, "
-        f"tasks-<split>-<objectives>, "
-        f"run-<one of {sorted(config.runs)}> or eval-<one of {sorted(config.systems)}>."
+        f"tasks-<split>-<objectives>, run-<one of {sorted(config.runs)}>, or eval- or distill-<one "
+        f"of {sorted(config.systems)}>."
     )

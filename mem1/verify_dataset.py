@@ -2,7 +2,7 @@
 
 Inputs: the name of a row of config/datasets.tsv and a file. Output: one line; when the file is
 another one, or the row has facts that are unverified, the line says which, and the exit status
-is 2.
+is 2. Of a row whose sha256 is by-revision only the count is compared.
 
 Example:
     python -m mem1.verify_dataset hotpotqa-dev dev.jsonl
@@ -33,7 +33,12 @@ def main(argv: Sequence[str]) -> None:
     if args.name not in table:
         raise InputError(f"There is no data set {args.name!r}: use one of {list(table)}.")
     facts = catalogue.check(table[args.name], args.file)
-    print(f"{args.file} is {args.name}: {facts.count} {table[args.name].role}, sha256 as pinned")
+    row = table[args.name]
+    known = "as pinned" if row.sha256 == facts.sha256 else "left to the commit by the table"
+    print(
+        f"{args.file} is {args.name}: {facts.count} {row.role}, sha256 {facts.sha256} and size "
+        f"{facts.size} ({known})"
+    )
 
 
 if __name__ == "__main__":

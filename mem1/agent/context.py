@@ -6,21 +6,47 @@ Given the prompt q, outputs g_1..g_t and infos i_1..i_t, the context of turn t+1
     full      q, g_1, i_1, ..., g_t, i_t
     truncate  q, the newest turns that fit ``agent.truncate_budget``, one at least
 
+and for policies that keep a memory by calls of the model (``agent.memory``)
+
+    summary    q, a summary, g_t, i_t
+    overwrite  q, a memory of fixed size
+    amem       q, the notes nearest to the newest turn, g_t, i_t
+
 Recorded ids are joined as they are: nothing is decoded, cut or tokenized again. The prompt
 is never cut. Departure from the paper: a context that could not fit is refused before the
 first turn, where the official code cuts it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from mem1.config import Agent, Policy
+from mem1.config import Agent
+from mem1.config_systems import Policy
 from mem1.errors import InputError
-from mem1.records import Turn
+from mem1.records import Call, Turn
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A call of the model that a policy wants made before the next turn.
+
+    ``read`` makes of its text what the policy works with: None if that is not possible.
+    """
+
+    purpose: str
+    context: list[int]
+    stop: tuple[str, ...]
+    max_new_tokens: int
+    read: Callable[[str], Any]
+
+
+Recall = Generator[Ask, Any, list[int]]  # yields calls, is sent what was read, returns the context
 
 
 class ContextPolicy(ABC):
-    """Chooses the context of the next turn."""
+    """Chooses the context of the next turn. Holds nothing between turns: all is in the records."""
 
     name: Policy
     bounded = True  # False: grows with the turns, and only the first turn must fit
@@ -28,32 +54,73 @@ class ContextPolicy(ABC):
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
 
-    def context(self, prompt: Sequence[int], turns: Sequence[Turn]) -> list[int]:
-        """The ids that the engine continues after ``turns``.
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What decides its contexts beside settings and model, for the manifest."""
+        return {}
+
+    def check(self, prompt: int) -> None:
+        """Refuse a prompt of so many tokens if a context might not fit.
 
         Raises:
-            InputError: the prompt leaves no room for what a turn needs at most.
+            InputError: it leaves no room for what a turn needs at most.
         """
         agent = self._agent
-        need = self.longest(len(prompt), 2 if self.bounded else 1)
+        need = self.longest(prompt, 2 if self.bounded else 1)
         if need > agent.max_context:
             raise InputError(
                 f"agent.max_context is {agent.max_context}, but policy {self.name} needs {need} "
-                f"for a prompt of {len(prompt)} tokens (max_new_tokens {agent.max_new_tokens}, "
+                f"for a prompt of {prompt} tokens (max_new_tokens {agent.max_new_tokens}, "
                 f"max_info {agent.max_info}): raise agent.max_context, or use fewer objectives."
             )
-        return [*prompt, *self._history(turns)]
+
+    def context(
+        self, prompt: Sequence[int], turns: Sequence[Turn], calls: Sequence[Call] = ()
+    ) -> list[int]:
+        """The ids that the engine continues after ``turns``, given the recorded ``calls``.
+
+        Raises:
+            InputError: see ``check``.
+            ValueError: there are other calls than the policy wants made.
+        """
+        self.check(len(prompt))
+        recall = self.recall(prompt, turns)
+        recorded = iter(calls)
+        try:
+            ask = next(recall)
+            while True:
+                ask = recall.send(ask.read(next(recorded).text))
+        except StopIteration as end:
+            if end.value is None or next(recorded, None) is not None:
+                raise ValueError(f"these are not the calls of policy {self.name}") from None
+            return list(end.value)
 
     @abstractmethod
     def longest(self, prompt: int, turns: int) -> int:
-        """Tokens of the longest context with its output, for ``prompt`` tokens and ``turns``."""
+        """Tokens of the longest context with its output, for ``prompt`` tokens and ``turns``.
+
+        The contexts of calls are among them.
+        """
+
+    @abstractmethod
+    def recall(self, prompt: Sequence[int], turns: Sequence[Turn]) -> Recall:
+        """Ask for calls, if any, and return the ids that the engine continues after ``turns``."""
+
+
+class WithoutCalls(ContextPolicy):
+    """A policy whose context is made of the prompt and of recorded turns alone."""
+
+    def recall(self, prompt: Sequence[int], turns: Sequence[Turn]) -> Recall:
+        """The prompt and what stands behind it."""
+        return [*prompt, *self._history(turns)]
+        yield  # makes it a generator
 
     @abstractmethod
     def _history(self, turns: Sequence[Turn]) -> list[int]:
         """What stands behind the prompt."""
 
 
-class Mem1(ContextPolicy):
+class Mem1(WithoutCalls):
     """The prompt, the last output and what came back for it."""
 
     name = "mem1"
@@ -66,7 +133,7 @@ class Mem1(ContextPolicy):
         return turns[-1].output + turns[-1].info if turns else []
 
 
-class Full(ContextPolicy):
+class Full(WithoutCalls):
     """The prompt and everything since; :func:`full_context` tells when no turn fits any more."""
 
     name = "full"
@@ -83,7 +150,7 @@ class Full(ContextPolicy):
         return [token for turn in turns for token in turn.output + turn.info]
 
 
-class Truncate(ContextPolicy):
+class Truncate(WithoutCalls):
     """The prompt and the newest turns within a budget; the newest turn is always kept."""
 
     name = "truncate"
@@ -105,8 +172,12 @@ class Truncate(ContextPolicy):
 
 
 def policy(name: Policy, agent: Agent) -> ContextPolicy:
-    """The context policy called ``name`` with the limits of ``agent``."""
-    return {each.name: each for each in (Mem1, Full, Truncate)}[name](agent)
+    """The context policy without calls that is called ``name``, with the limits of ``agent``.
+
+    ``memory.catalogue`` has all policies.
+    """
+    known: dict[Policy, type[ContextPolicy]] = {"mem1": Mem1, "full": Full, "truncate": Truncate}
+    return known[name](agent)
 
 
 def full_context(context: Sequence[int], agent: Agent) -> bool:

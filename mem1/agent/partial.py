@@ -20,7 +20,7 @@ class Partial:
     """The partial results at ``path`` of the evaluation described by ``header``.
 
     A context manager: ``done`` holds what earlier runs finished, ``add`` appends. Leaving it
-    closes the file and keeps it; ``remove`` deletes it.
+    closes the file and keeps it.
 
     Raises:
         InputError: the file belongs to another evaluation, or is damaged before its end.
@@ -75,7 +75,3 @@ class Partial:
     def add(self, trajectory: Trajectory) -> None:
         """Append a finished trajectory."""
         self._write(trajectory.model_dump_json())
-
-    def remove(self) -> None:
-        """Delete the file: its results are elsewhere now."""
-        self.path.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
-"""Tags on one side, typed turns on the other; the only place that knows the tag format.
+"""Tags on one side, typed turns on the other.
 
 An output is ``<think> internal state </think>`` followed by either ``<search> query
 </search>`` or ``<answer> a1 ; a2 </answer>`` (paper, section 3.1; tags as in the official
-prompts). Retrieved text is data: it is neutralized here before the agent sees it.
+prompts). Agents of others have forms of their own (``agent.formats``). Retrieved text is data:
+it is neutralized here, for all forms alike, before the agent sees it.
 
 Departures from the paper: one hint wording for training and evaluation (the official code
 has two), short prompts in our own words, and malformed outputs cost a turn instead of
@@ -28,8 +29,15 @@ _OUTPUT = re.compile(
     r"(?:<search>(?P<query>.*?)</search>|<answer>(?P<answer>.*?)</answer>)",
     re.DOTALL,
 )
-_MARKUP = re.compile(r"<(\s*/?\s*(?:think|search|answer|information)\s*/?\s*)>", re.IGNORECASE)
+_NAMES = (  # of the tags of all forms, and of what memories and requests stand between
+    "think|search|answer|information|tool_call|tool_response|tools|memory|summary|note"
+)
+_MARKUP = re.compile(rf"<(\s*/?\s*(?:{_NAMES})\s*/?\s*)>", re.IGNORECASE)
+_CHAT = re.compile(r"<(\|[^<>|\n]{1,40}\|)>")  # <|im_end|> and the like, whatever the tokenizer
+_BLOCK = re.compile(r"<(search|answer)>(.*?)</\1>", re.DOTALL)
+_STATE = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 _HINT = re.compile(r"\[(\s*/?\s*HINT)", re.IGNORECASE)
+_LEFT = re.compile(r"\[HINT: YOU HAVE (\d+) TURNS LEFT\]")
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,12 @@ class Action:
     kind: ActionKind
     argument: str  # the query, the answer text, or what is wrong with the output
     state: str = ""  # the internal state
+    queries: tuple[str, ...] = ()  # of a search for several things at once
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """What a search looks for."""
+        return self.queries or (self.argument,)
 
 
 def parse(text: str) -> Action:
@@ -56,6 +70,23 @@ def parse(text: str) -> Action:
     return Action(kind, argument, state)
 
 
+def parse_loosely(text: str) -> Action:
+    """The first whole ``<search>`` or ``<answer>`` in ``text``, whatever stands around it.
+
+    For models that were not trained here: an output without ``<think>`` is an action too.
+    """
+    state = _STATE.search(text)
+    kept = state[1].strip() if state else ""
+    block = _BLOCK.search(text)
+    if block is None:
+        return Action("malformed", "there is no whole <search> or <answer>", kept)
+    kind: ActionKind = "search" if block[1] == "search" else "answer"
+    argument = block[2].strip()
+    if not argument:
+        return Action("malformed", f"the {kind} is empty", kept)
+    return Action(kind, argument, kept)
+
+
 def split_answers(text: str) -> list[str]:
     """The sub-answers of an answer block, separated by semicolons (paper, section 3.3)."""
     return [part.strip() for part in text.split(";")]
@@ -64,19 +95,26 @@ def split_answers(text: str) -> list[str]:
 def neutralize(text: str) -> str:
     """``text`` with everything that could act as a tag or a hint made harmless.
 
-    ``</information>`` becomes ``(/information)`` and ``[HINT`` becomes ``(HINT``: readable,
-    and no longer able to close a block or to speak as the agent or the environment.
+    ``</information>`` becomes ``(/information)``, ``<|im_end|>`` becomes ``(|im_end|)`` and
+    ``[HINT`` becomes ``(HINT``: readable, and no longer able to close a block or to speak as the
+    agent, the user or the environment.
     """
     previous = None
     while previous != text:  # removing one tag may join the halves of another
         previous = text
-        text = _HINT.sub(r"(\1", _MARKUP.sub(r"(\1)", text))
+        text = _HINT.sub(r"(\1", _CHAT.sub(r"(\1)", _MARKUP.sub(r"(\1)", text)))
     return text
 
 
 def hint(turns_left: int) -> str:
     """The line at the start of every info (paper, section 3.1)."""
     return f"[HINT: YOU HAVE {turns_left} TURNS LEFT]"
+
+
+def turns_left(info: str) -> int | None:
+    """What the hint in ``info`` says; None without one. No page can write a hint."""
+    found = _LEFT.search(info)
+    return int(found[1]) if found else None
 
 
 CORRECTION = "Malformed: think, then search or answer."  # the info after a malformed output

@@ -1,8 +1,8 @@
 """The loop of turns, for training, evaluation, baselines and demonstrations alike.
 
-    context = policy.context(prompt, turns)     token ids
+    context = policy.recall(prompt, turns)      token ids; a memory takes calls of the engine
     output  = engine.generate(context)          sampled ids and their log-probs
-    action  = protocol.parse(output)            search | answer | malformed
+    action  = form.parse(output)                search | answer | malformed
     info    = environment.step(action)          hint and passages
 
 Up to ``batch`` trajectories run together; one that is done makes room for the next. Random
@@ -15,30 +15,21 @@ allowed turn is not carried out.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from tqdm import tqdm
 
-from mem1.agent import protocol
+from mem1.agent import calls
+from mem1.agent.calls import Live
 from mem1.agent.context import ContextPolicy, full_context
-from mem1.agent.engines.base import Engine, Output, Sampling
+from mem1.agent.engines.base import Engine, Sampling
+from mem1.agent.formats.base import Format
+from mem1.agent.protocol import Action
 from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.envs.base import Environment, Observation, Request
 from mem1.records import End, Task, Trajectory, Turn
-from mem1.seeding import derive
 from mem1.tasks.scoring import score
-
-
-@dataclass
-class _Live:
-    """A trajectory under way."""
-
-    number: int  # place in the result
-    task: Task
-    sample: int
-    prompt: list[int]
-    turns: list[Turn] = field(default_factory=list)
 
 
 def rollout(
@@ -50,7 +41,7 @@ def rollout(
     agent: Agent,
     sampling: Sampling,
     *,
-    prompt: protocol.PromptKind,
+    prompt: Format,
     system: str,
     seed: int,
     samples: Sequence[int] = (0,),
@@ -66,60 +57,53 @@ def rollout(
     ``context`` when no room is left for another turn (policy ``full`` only), or, if
     ``end_on_malformed``, with ``format`` at the first malformed output.
 
-    A turn's ``seconds`` are the wall time of the step it was part of divided by the number of
-    trajectories in that step, so they add up to the wall time of the whole rollout.
+    ``sampling`` is that of the turns but for its stop strings, which are those of ``prompt``.
+
+    A turn's ``seconds`` are its share of the wall time of the step it was part of, so they add up
+    to the wall time of the whole rollout: of a call what each of those gets that made it, of a
+    search likewise, and of the rest what each trajectory of the step gets.
     ``on_done`` is called with each trajectory as soon as it is finished.
 
     Raises:
         InputError: a prompt leaves no room for a turn.
     """
     waiting = [
-        _Live(task_number * len(samples) + sample_number, task, sample, ids)
+        Live(task_number * len(samples) + sample_number, task, sample, ids)
         for task_number, task in enumerate(tasks)
-        for ids in [codec.encode(task_prompt(task, prompt))]
+        for ids in [prompt.prompt(task, codec)]
         for sample_number, sample in enumerate(samples)
     ]
     for each in waiting:
-        policy.context(each.prompt, [])  # refuses a prompt that does not fit, before any work
+        policy.check(len(each.prompt))  # refuses one that does not fit, before any work
+    sampling = replace(sampling, stop=prompt.stop)
     final: dict[str, End] = {"answer": "answered"}
     if end_on_malformed:
         final["malformed"] = "format"
     done: list[Trajectory | None] = [None] * len(waiting)
     waiting.reverse()
-    live: list[_Live] = []
+    live: list[Live] = []
     played = 0
     with tqdm(total=len(waiting), desc=system, unit="task", disable=not progress) as bar:
         while waiting or live:
             while waiting and len(live) < batch:
                 live.append(waiting.pop())
-            started = time.perf_counter()
-            contexts = [policy.context(each.prompt, each.turns) for each in live]
-            outputs = engine.generate(contexts, sampling, [_seed(each, seed) for each in live])
-            actions = [protocol.parse(output.text) for output in outputs]
-            infos = _observe(live, actions, environment, final)
-            seconds = (time.perf_counter() - started) / len(live)
+            played_now = _step(live, engine, policy, environment, prompt, sampling, seed, final)
             staying = []
-            for i, each in enumerate(live):
-                turn = _turn(contexts[i], outputs[i], actions[i], infos[i], seconds)
+            for each, turn in zip(live, played_now, strict=True):
                 each.turns.append(turn)
                 end = _end(each, policy, agent, final)
                 if end is None:
                     staying.append(each)
                     continue
-                trajectory = _trajectory(each, end, policy, system)
+                trajectory = _trajectory(each, end, policy, prompt, system)
                 done[each.number] = trajectory
                 if on_done is not None:
                     on_done(trajectory)
                 bar.update()
             live = staying
-            played += len(contexts)
+            played += len(played_now)
             bar.set_postfix(turns=played)
     return [trajectory for trajectory in done if trajectory is not None]
-
-
-def task_prompt(task: Task, kind: protocol.PromptKind) -> str:
-    """The prompt of ``task``, as text."""
-    return protocol.prompt_text([question.text for question in task.questions], kind, task.first)
 
 
 def scored(trajectory: Trajectory, task: Task) -> Trajectory:
@@ -129,19 +113,62 @@ def scored(trajectory: Trajectory, task: Task) -> Trajectory:
     return trajectory.model_copy(update={"score": score(answers, golds)})
 
 
-def _seed(each: _Live, seed: int) -> int:
-    return derive(seed, "sampling", each.task.id, each.sample, len(each.turns))
+def _step(
+    live: Sequence[Live],
+    engine: Engine,
+    policy: ContextPolicy,
+    environment: Environment,
+    form: Format,
+    sampling: Sampling,
+    seed: int,
+    final: Mapping[str, End],
+) -> list[Turn]:
+    """The next turn of each of ``live``."""
+    started = time.perf_counter()
+    contexts = calls.contexts(live, policy, engine, sampling, seed)
+    ids = [context.ids for context in contexts]
+    outputs = engine.generate(ids, sampling, [each.seed(seed, "sampling") for each in live])
+    actions = [form.parse(output.text) for output in outputs]
+    generated = time.perf_counter()
+    infos = _observe(live, actions, environment, form, final)
+    searching = time.perf_counter() - generated
+    observed = sum(info is not None for info in infos)
+    own = [sum(call.seconds for call in context.calls) for context in contexts]
+    rest = (generated - started - sum(own)) / len(live)
+    turns = []
+    for i, (context, output, action, info) in enumerate(
+        zip(contexts, outputs, actions, infos, strict=True)
+    ):
+        retrieval = searching / observed if info is not None else 0.0
+        turns.append(
+            Turn(
+                context=context.ids,
+                output=output.ids,
+                logprobs=output.logprobs,
+                text=output.text,
+                action=action.kind,
+                argument=action.argument,
+                info=info.ids if info else [],
+                info_text=info.text if info else "",
+                passages=info.passages if info else [],
+                seconds=rest + own[i] + retrieval,
+                retrieval_seconds=retrieval,
+                calls=context.calls,
+            )
+        )
+    return turns
 
 
 def _observe(
-    live: Sequence[_Live],
-    actions: Sequence[protocol.Action],
+    live: Sequence[Live],
+    actions: Sequence[Action],
     environment: Environment,
+    form: Format,
     final: Mapping[str, End],
 ) -> list[Observation | None]:
     """What follows each action: None for a ``final`` one, and on the last allowed turn."""
     requests = {
-        i: Request(each.task, left, action)
+        i: Request(each.task, left, action, form)
         for i, (each, action) in enumerate(zip(live, actions, strict=True))
         if (left := each.task.max_turns - len(each.turns) - 1) > 0 and action.kind not in final
     }
@@ -150,39 +177,20 @@ def _observe(
     return [infos.get(i) for i in range(len(live))]
 
 
-def _turn(
-    context: list[int],
-    output: Output,
-    action: protocol.Action,
-    info: Observation | None,
-    seconds: float,
-) -> Turn:
-    return Turn(
-        context=context,
-        output=output.ids,
-        logprobs=output.logprobs,
-        text=output.text,
-        action=action.kind,
-        argument=action.argument,
-        info=info.ids if info else [],
-        info_text=info.text if info else "",
-        passages=info.passages if info else [],
-        seconds=seconds,
-    )
-
-
-def _end(each: _Live, policy: ContextPolicy, agent: Agent, final: Mapping[str, End]) -> End | None:
+def _end(each: Live, policy: ContextPolicy, agent: Agent, final: Mapping[str, End]) -> End | None:
     """Why the trajectory ends after its newest turn; None if it goes on."""
     if each.turns[-1].action in final:
         return final[each.turns[-1].action]
     if len(each.turns) == each.task.max_turns:
         return "turns"
-    if policy.name == "full" and full_context(policy.context(each.prompt, each.turns), agent):
+    if not policy.bounded and full_context(policy.context(each.prompt, each.turns), agent):
         return "context"
     return None
 
 
-def _trajectory(each: _Live, end: End, policy: ContextPolicy, system: str) -> Trajectory:
+def _trajectory(
+    each: Live, end: End, policy: ContextPolicy, form: Format, system: str
+) -> Trajectory:
     answered = end == "answered"
     return Trajectory(
         task_id=each.task.id,
@@ -193,6 +201,6 @@ def _trajectory(each: _Live, end: End, policy: ContextPolicy, system: str) -> Tr
         prompt=each.prompt,
         turns=each.turns,
         end=end,
-        answers=protocol.split_answers(each.turns[-1].argument) if answered else [],
+        answers=form.answers(each.turns[-1].argument) if answered else [],
         seconds=sum(turn.seconds for turn in each.turns),
     )

@@ -1,4 +1,4 @@
-"""The frozen section of an evaluation: what decides a trajectory, and nothing else.
+"""The frozen sections of evaluation and distillation: what decides a trajectory, nothing else.
 
 Labels, bootstrap resamples and the like are no part of it: changing them repeats no rollout.
 """
@@ -7,41 +7,125 @@ from typing import Literal
 
 from pydantic import Field
 
-from mem1.agent.protocol import PromptKind
-from mem1.config import Agent, Config, Policy
-from mem1.config_learning import Section
-from mem1.config_retrieval import Retrieval
+from mem1.config import Agent, Config
+from mem1.config_learning import Filter, Section
+from mem1.config_retrieval import Retrieval, Split
+from mem1.config_systems import Policy, PromptFormat, Revision, Server
+from mem1.errors import InputError
+
+
+class HubModel(Section):
+    """A checkpoint of the Hugging Face Hub."""
+
+    name: str
+    revision: Revision
 
 
 class EvaluationRun(Section):
-    """One system, ready to run on any panel of tasks. The weights are a file of their own."""
+    """One system, ready to run on any panel of tasks; weights in a folder are files of their own."""
 
-    engine: Literal["hf", "oracle-reader"]
+    engine: Literal["hf", "http", "oracle-reader"]
+    hub: HubModel | None = Field(default=None, description="hf: weights that are in no folder")
+    server: Server | None = Field(default=None, description="http: where the model is served")
     policy: Policy
-    prompt: PromptKind
+    prompt: PromptFormat
     agent: Agent
-    k: int = Field(ge=1, description="passages returned for a query")
+    k: int = Field(ge=1, description="passages or web results shown for a query")
     temperature: float = Field(ge=0, le=2, description="0: greedy")
     batch: int = Field(ge=1, description="trajectories decoded together")
     seed: int = Field(ge=0, description="root of all named random streams")
     retrieval: Retrieval | None = Field(
         default=None, description="null: BM25 in process, whose index knows its own settings"
     )
+    stand_in: Retrieval | None = Field(
+        default=None,
+        description="in place of retrieval: what the index was built with that stands in for the "
+        "web, asked for k results",
+    )
+
+    @property
+    def searches_index(self) -> bool:
+        """Whether an index is searched, in this process or by a stand-in for the web."""
+        if self.stand_in is not None or self.retrieval is None:
+            return True
+        return self.retrieval.searches_index
 
 
-def evaluation_run(config: Config, system_name: str) -> EvaluationRun:
-    """The frozen section of the system ``system_name``, a key of ``config.systems``."""
+def stands_in(config: Config, system_name: str) -> bool:
+    """Whether the passages of the preset stand in for the web that the system searches.
+
+    They do where questions are about nothing the web knows, or about local files.
+    """
+    web = config.systems[system_name].environment == "web"
+    return web and config.retrieval.kind != "web" and config.sources.kind != "hub"
+
+
+def evaluation_run(config: Config, system_name: str, split: Split = "test") -> EvaluationRun:
+    """The frozen section of the system ``system_name``, a key of ``config.systems``.
+
+    Args:
+        config: the whole configuration.
+        system_name: which system.
+        split: whose passages it searches.
+
+    Raises:
+        InputError: it searches the web, and ``retrieval.web`` is null.
+    """
     system = config.systems[system_name]
-    retrieval = config.retrieval.used()
-    plain = retrieval.kind == "bm25" and retrieval == retrieval.built()
+    retrieval, k = config.retrieval.at(split), config.retrieval.k
+    if system.environment == "web":
+        if retrieval.web is None:
+            raise InputError(
+                f"systems.{system_name}.environment is web, and retrieval.web is null: fill it in."
+            )
+        k = retrieval.web.results
+    stand_in = stands_in(config, system_name)
+    if system.environment == "web" and not stand_in:
+        asked = {**dict(retrieval), "url": None, "k": min(k, 20)}
+        retrieval = Retrieval.model_validate(asked).of_kind("web")
+    plain = retrieval.kind == "bm25" and retrieval.used() == retrieval.built()
+    hub = None
+    if system.model is not None and system.revision is not None:
+        hub = HubModel(name=system.model, revision=system.revision)
     return EvaluationRun(
         engine=system.engine,
+        hub=hub,
+        server=system.server,
         policy=system.policy,
         prompt=system.prompt,
-        agent=config.agent,
-        k=config.retrieval.k,
+        agent=config.agent.used_by(system.policy),
+        k=k,
         temperature=config.evaluation.temperature,
         batch=config.evaluation.batch,
         seed=config.seed,
-        retrieval=None if plain else retrieval,
+        retrieval=None if plain or stand_in else retrieval.used(),
+        stand_in=retrieval.built() if stand_in else None,
+    )
+
+
+class DistillRun(Section):
+    """A system that teaches: what it tries, and what is kept of it."""
+
+    teacher: EvaluationRun
+    horizons: list[int] = Field(
+        min_length=1, description="objectives of its tasks, drawn uniformly"
+    )
+    max_turns: dict[int, int] = Field(description="turn budget by number of objectives")
+    tasks: int = Field(ge=1, description="tasks that it tries")
+    filter: Filter
+
+
+def distill_run(config: Config, system_name: str) -> DistillRun:
+    """The frozen section of the teacher ``system_name``, a key of ``config.systems``.
+
+    Raises:
+        InputError: a turn budget is missing for one of its numbers of objectives.
+    """
+    horizons = sorted(set(config.sft.horizons))
+    return DistillRun(
+        teacher=evaluation_run(config, system_name, "train"),
+        horizons=horizons,
+        max_turns={horizon: config.tasks.turns_for(horizon) for horizon in horizons},
+        tasks=config.distill.tasks,
+        filter=config.distill.filter,
     )

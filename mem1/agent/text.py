@@ -1,4 +1,4 @@
-"""Text to token ids and back, without torch and without a model's chat template."""
+"""Text to token ids and back, without torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from mem1.agent import protocol
+from mem1.agent.chat import FILE, ChatTemplate, load_template, token_text
 from mem1.errors import InputError
 from mem1.provenance import read_json
 
@@ -15,12 +16,16 @@ FILES = ("tokenizer.json", "tokenizer_config.json")
 class Codec:
     """A ``tokenizers.Tokenizer`` as the agent loop uses it: no special tokens are added.
 
-    ``backend`` is the wrapped tokenizer, ``eos`` the id that ends a text, or None.
+    ``backend`` is the wrapped tokenizer, ``eos`` the id that ends a text, or None; ``template``
+    says how messages are marked, or None: they are plain text then.
     """
 
-    def __init__(self, backend: Tokenizer, eos: int | None = None) -> None:
+    def __init__(
+        self, backend: Tokenizer, eos: int | None = None, template: ChatTemplate | None = None
+    ) -> None:
         self.backend = backend
         self.eos = eos
+        self.template = template
         added = backend.get_added_tokens_decoder().values()
         self._markup = sorted(
             {token.content for token in added if token.special} - set(protocol.TAGS),
@@ -53,12 +58,29 @@ class Codec:
             text = text.replace(token, token.translate(_HARMLESS))
         return text
 
+    def chat(self, user: str, system: str = "") -> list[int]:
+        """The ids of a conversation up to where the assistant begins to answer ``user``."""
+        if self.template is not None:
+            return self.encode(self.template.request(user, system))
+        return self.encode(f"{system}\n\n{user}\n" if system else f"{user}\n")
+
+    def reply(self, text: str) -> str:
+        """``text`` as a message of the user, after an unfinished one of the assistant."""
+        return f"\n{text}\n" if self.template is None else self.template.reply(text)
+
 
 _HARMLESS = str.maketrans("<>[]|", "()()/")
 
 
-def load_codec(folder: Path) -> Codec:
-    """The tokenizer saved in ``folder`` (``tokenizer.json`` and ``tokenizer_config.json``).
+def files(folder: Path) -> list[Path]:
+    """The files that decide what the tokenizer saved in ``folder`` does."""
+    return [folder / name for name in FILES] + [p for p in [folder / FILE] if p.is_file()]
+
+
+def load_codec(folder: Path, *, chat: bool = True) -> Codec:
+    """The tokenizer saved in ``folder`` (``files``).
+
+    ``chat=False`` leaves its template out, for a server that marks messages itself.
 
     Raises:
         InputError: a file is missing or is no tokenizer.
@@ -68,7 +90,6 @@ def load_codec(folder: Path) -> Codec:
     if not isinstance(saved, dict) or "model" not in saved:
         raise InputError(f"{path} is no tokenizer (it has no model): make it again.")
     backend = Tokenizer.from_file(str(path))
-    name = read_json(settings).get("eos_token")
-    if isinstance(name, dict):  # older files keep the token with its options
-        name = name.get("content")
-    return Codec(backend, backend.token_to_id(name) if name else None)
+    name = token_text(read_json(settings).get("eos_token"))
+    eos = backend.token_to_id(name) if name else None
+    return Codec(backend, eos, load_template(folder) if chat else None)

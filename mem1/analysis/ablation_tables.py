@@ -12,6 +12,7 @@ from mem1.analysis import ablations
 from mem1.analysis.ablations import COMPARED, Curves, Difference, Statement
 from mem1.analysis.arms import Arm, format_pairs
 from mem1.analysis.expected import Expected
+from mem1.analysis.latex import by_horizon
 from mem1.analysis.markdown import (
     LEGEND,
     coverage,
@@ -26,7 +27,7 @@ from mem1.analysis.metrics import METRICS, TRAINED
 from mem1.analysis.settings import Analysis
 from mem1.analysis.statistics import Interval
 from mem1.analysis.summary import Measured, Summary
-from mem1.analysis.tables import NOT_RUN, Cell, Line, to_csv, to_latex
+from mem1.analysis.tables import NOT_RUN, Line, measured_cell, paper_cell, to_csv
 
 SHOWN = ("em", "peak", "zero_count", "zero_format")
 FILES = ("ablations.csv", "ablations.md", "ablations.tex", "ablations-comparisons.csv")
@@ -49,35 +50,25 @@ def texts(
     contents = (
         to_csv(rows),
         markdown(rows, differences, statements, analysis),
-        to_latex(rows, analysis, (*SHOWN, "train_reward"), over="tasks and seeds"),
+        by_horizon(rows, analysis, (*SHOWN, "train_reward"), over="tasks and seeds"),
         comparisons_csv(differences, statements),
     )
     return dict(zip(FILES, contents, strict=True))
 
 
-def _cell(
-    arm: Arm, horizon: int, metric: str, unit: str, got: Mapping[str, Interval] | None
-) -> Cell:
-    place = (" ".join(arm.runs), arm.label, horizon, metric, unit)
-    if got is None:
-        return Cell(*place, NOT_RUN)
-    interval = got[metric]
-    return Cell(*place, "measured", interval.mean, interval.low, interval.high, interval.n)
-
-
-def _paper_line(expected: Expected, used: bool) -> Line:
+def paper_row(expected: Expected, used: bool) -> Line:
     """The paper's numbers with its format reward, or without."""
-    label = f"MEM1-QA {'with' if used else 'without'} the format reward"
-    cells = {}
-    for horizon in sorted({row.horizon or 0 for row in expected.format_reward.rows}):
-        for metric in SHOWN:
-            quote = expected.format_quote(used, horizon, metric)
-            if quote is not None:
-                cells[horizon, metric] = Cell(
-                    label, label, horizon, metric, METRICS[metric].unit, "paper", quote.value,
-                    spread=quote.spread, source=quote.source, table=quote.table,
-                )  # fmt: skip
-    return Line(label, True, cells)
+    horizons = sorted({row.horizon or 0 for row in expected.format_reward.rows})
+    name = "with" if used else "without"
+    cells = {
+        (horizon, metric): paper_cell(
+            f"MEM1-QA {name} the format reward", horizon, metric, quote, "wiki"
+        )
+        for horizon in horizons
+        for metric in SHOWN
+        if (quote := expected.cell("format_reward", name, horizon, metric)) is not None
+    }
+    return Line(f"MEM1-QA {name} the format reward", True, cells)
 
 
 def lines(
@@ -94,28 +85,31 @@ def lines(
     rows = []
     for arm in analysis.arms:
         cells = {
-            (horizon, metric): _cell(
-                arm, horizon, metric, METRICS[metric].unit, summary.get((arm.label, horizon))
+            (horizon, metric): measured_cell(
+                " ".join(arm.runs),
+                arm.label,
+                horizon,
+                metric,
+                summary.get((arm.label, horizon), {}).get(metric),
             )
             for horizon in analysis.horizons
             for metric in SHOWN
         }
         at = analysis.rl_horizon or 0
-        for name, spec in TRAINED.items():
-            cells[at, name] = _cell(arm, at, name, spec.unit, trained.get(arm.label))
+        for name in TRAINED:
+            got = trained.get(arm.label, {}).get(name)
+            cells[at, name] = measured_cell(" ".join(arm.runs), arm.label, at, name, got)
         rows.append(Line(arm.name, False, cells))
         if arm.label in paired:
-            rows.append(_paper_line(expected, arm.format_reward))
+            rows.append(paper_row(expected, arm.format_reward))
     return rows
 
 
 def comparisons_csv(differences: Sequence[Difference], statements: Sequence[Statement]) -> str:
-    """Differences between arms, then the paper's statements, one line each."""
+    """Differences between arms, then those that the paper says something of, one line each."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    head = (
-        "quantity,first,second,horizon,difference,low,high,claim,paper_first,paper_second,verdict"
-    )
+    head = "quantity,first,second,horizon,difference,low,high,claim,paper_first,paper_second"
     writer.writerow(head.split(","))
 
     def row(
@@ -126,12 +120,11 @@ def comparisons_csv(differences: Sequence[Difference], statements: Sequence[Stat
         writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in cells])
 
     for d in differences:
-        verdict = NOT_RUN if d.difference is None else "no claim"
         heading = METRICS[d.metric].heading
-        row(heading, (d.arm, d.first), d.horizon, d.difference, None, None, None, verdict)
+        row(heading, (d.arm, d.first), d.horizon, d.difference, None, None, None)
     for s in statements:
         paper = [None, None] if s.paper is None else [quote.value for quote in s.paper]
-        row(s.quantity, s.arms, s.horizon, s.difference, "lower", *paper, s.verdict)
+        row(s.quantity, s.arms, s.horizon, s.difference, "lower", *paper)
     return out.getvalue()
 
 
@@ -142,11 +135,11 @@ def _objectives(horizon: int | None) -> str:
 
 
 def sentence(statement: Statement) -> str:
-    """One of the paper's statements with the numbers behind its verdict."""
+    """One of the paper's statements with the numbers on both sides."""
     first, second = statement.arms
     claim = f"{statement.quantity}{_objectives(statement.horizon)}: lower with the format reward"
     if statement.values is None:
-        return f"- {claim}: **{statement.verdict}**."
+        return f"- {claim}: {NOT_RUN}."
     one, other = (f"{value:.{statement.digits}f}" for value in statement.values)
     measured = (
         f"{one} with it ({escape(first.name)}) against {other} without ({escape(second.name)}), "
@@ -156,12 +149,12 @@ def sentence(statement: Statement) -> str:
     if statement.paper is not None:
         numbers = [f"{quote.value:g}" for quote in statement.paper]
         paper = f"; the paper has {' against '.join(numbers)} [{statement.paper[0].source}]"
-    return f"- {claim}: {measured}{paper}: **{statement.verdict}**."
+    return f"- {claim}: {measured}{paper}."
 
 
 def _by_horizon(rows: Iterable[Line], analysis: Analysis, metric: str) -> list[list[str]]:
     return [
-        [row_label(r), *(full_cell(r.cells.get((h, metric)), metric) for h in analysis.horizons)]
+        [row_label(r), *(full_cell(r.cells.get((h, metric))) for h in analysis.horizons)]
         for r in rows
         if not r.paper or any(m == metric for _, m in r.cells)
     ]
@@ -179,7 +172,7 @@ def _settings(rows: Sequence[Line], analysis: Analysis) -> str:
             arm.packing,
             "yes" if arm.format_reward else "no",
             str(len(arm.runs)),
-            *(full_cell(own[arm.name].cells[at, name], name) for name in TRAINED),
+            *(full_cell(own[arm.name].cells[at, name]) for name in TRAINED),
         ]
         for arm in analysis.arms
     ]
@@ -210,7 +203,7 @@ def markdown(
     statements: Sequence[Statement],
     analysis: Analysis,
 ) -> str:
-    """Everything about the ablations, with the verdicts on the paper's statements."""
+    """Everything about the ablations, with the numbers behind the paper's statements."""
     heads = horizon_heads(analysis)
     out = [f"# Ablations, preset `{analysis.preset}`", ""]
     out += [
@@ -229,7 +222,8 @@ def markdown(
     if statements:
         out += ["## The paper on its format reward", ""]
         out += [
-            "With it, training converges faster, and EM and peak are lower, the paper says.",
+            "With it, training converges faster, and EM and peak are lower, the paper says "
+            "(verdicts: `claims.md`).",
             "",
         ]
         out += [*map(sentence, statements), ""]
@@ -239,17 +233,17 @@ def markdown(
 def _reading(analysis: Analysis) -> list[str]:
     at = analysis.rl_horizon
     return [
-        "Runs of an arm differ in their seed alone; all start from the same weights.",
+        "Runs of an arm differ in their seed alone, and start from the same weights or, where the "
+        "warm start has several seeds, from those of their own.",
         f"Training reward and EM: means over the last quarter of the rounds ({at} objectives, "
         "sampled), with intervals over these rounds and the seeds. With the format reward, a "
         "malformed output counts -1 in the reward; EM has no such term. Evaluation is greedy, and "
         "a malformed output costs a turn there, whatever the training.",
-        "Supported: the whole interval of the difference lies below zero; not supported: none of "
-        "it does; else not decided. Sizes are not compared.",
         "Three seeds say little about the spread between seeds: an interval that it dominates is "
         "the range of the seeds, and holds the true mean in three of four cases. An arm of one "
         "seed has an interval over tasks alone; in a difference it is given the spread of the "
-        "arm beside it. Between two arms of one seed each, the spread between seeds is missing.",
+        "arm beside it. Between two arms of one seed each, the spread between seeds is missing: "
+        "how fast they converge then decides nothing.",
         "A curve has converged in the first round with nine tenths of the climb from its first "
         "round to the mean of its last quarter; one that does not climb counts as one round "
         "more than there were.",

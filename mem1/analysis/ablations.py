@@ -4,8 +4,8 @@ An arm's numbers are means over its seeds and the tasks of a panel, with interva
 (``statistics.seeded_intervals``). Each arm is compared with the first of its family.
 
 The paper says of its format reward that training converges faster, that EM is lower and that
-the peak is lower. A statement is *supported* if the whole interval of the difference lies below
-zero, *not supported* if none of it does, and *not decided* otherwise. Sizes are not compared.
+the peak is lower; here are the differences that ``claims_training`` decides it by. Sizes are not
+compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,11 @@ from mem1.analysis.expected import Expected, Quote
 from mem1.analysis.metrics import METRICS, TRAINED
 from mem1.analysis.settings import Analysis
 from mem1.analysis.statistics import Interval, seeded_difference, seeded_intervals
-from mem1.analysis.summary import Measured, Summary, by_task
-from mem1.errors import InputError
+from mem1.analysis.summary import Measured, Summary, seed_values
 from mem1.seeding import array_stream
 
-Verdict = Literal["supported", "not supported", "not decided", "not run"]
 Curves = Mapping[str, Curve]  # by run
-COMPARED = ("em", "peak")
+COMPARED: tuple[Literal["em", "peak"], ...] = ("em", "peak")
 CLIMB = 0.9  # share of its climb after which a curve counts as converged
 LOGGED = {"train_reward": "reward", "train_em": "em"}  # as metrics.jsonl calls them
 
@@ -46,14 +44,14 @@ class Difference:
 class Statement:
     """The paper's claim that one quantity is lower with the format reward."""
 
-    quantity: str
+    metric: Literal["rounds", "em", "peak"]
+    quantity: str  # in words
     horizon: int | None  # objectives of the evaluation; None for a quantity of training
     digits: int  # decimals
     arms: tuple[Arm, Arm]  # with it, without it
     values: tuple[float, float] | None  # of the two; None where not run
     difference: Interval | None
     paper: tuple[Quote, Quote] | None
-    verdict: Verdict
 
 
 def seed_matrix(measured: Measured, arm: Arm, horizon: int, metrics: Sequence[str]) -> np.ndarray:
@@ -62,23 +60,8 @@ def seed_matrix(measured: Measured, arm: Arm, horizon: int, metrics: Sequence[st
     Raises:
         InputError: the seeds were evaluated on different tasks.
     """
-    found = {
-        system: measured[system, horizon]
-        for system in arm.runs.values()
-        if system is not None and (system, horizon) in measured
-    }
-    seeds = []
-    tasks: list[str] | None = None
-    for system, rows in found.items():
-        columns = [by_task(rows, metric) for metric in metrics]
-        tasks = sorted(columns[0]) if tasks is None else tasks
-        if tasks != sorted(columns[0]):
-            raise InputError(
-                f"System {system!r} was evaluated on other tasks of {horizon} objectives than the "
-                f"other seeds of {arm.label!r}: evaluate it again."
-            )
-        seeds.append([[column[task] for column in columns] for task in tasks])
-    return np.array(seeds).reshape(len(seeds), len(tasks or []), len(metrics))
+    names = [system for system in arm.runs.values() if system is not None]
+    return seed_values(measured, names, horizon, metrics)[1]
 
 
 def summarize(measured: Measured, analysis: Analysis) -> Summary:
@@ -156,15 +139,6 @@ def rounds_to_converge(curve: Sequence[tuple[int, float]]) -> int:
     return next(number for number, value in enumerate(values, start=1) if value >= level)
 
 
-def judge_lower(difference: Interval | None) -> Verdict:
-    """Whether ``difference`` supports that something is lower."""
-    if difference is None:
-        return "not run"
-    if difference.high < 0:
-        return "supported"
-    return "not supported" if difference.low >= 0 else "not decided"
-
-
 def statements(
     measured: Measured, curves: Curves, analysis: Analysis, expected: Expected
 ) -> list[Statement]:
@@ -175,35 +149,39 @@ def statements(
         rows.append(_convergence(curves, analysis, pair))
         for metric in COMPARED:
             got = _difference(measured, analysis, pair, metric, horizon)
-            quotes = tuple(expected.format_quote(used, horizon, metric) for used in (True, False))
+            with_it, without = (
+                expected.cell("format_reward", name, horizon, metric)
+                for name in ("with", "without")
+            )
             values, difference = (None, None) if got is None else got
             rows.append(
                 Statement(
+                    metric=metric,
                     quantity=METRICS[metric].heading,
                     horizon=horizon,
                     digits=METRICS[metric].digits,
                     arms=pair,
                     values=values,
                     difference=difference,
-                    paper=quotes if None not in quotes else None,  # type: ignore[arg-type]
-                    verdict=judge_lower(difference),
+                    paper=(with_it, without) if with_it and without else None,
                 )
             )
     return rows
 
 
 def _convergence(curves: Curves, analysis: Analysis, pair: tuple[Arm, Arm]) -> Statement:
-    """Rounds until exact matches in training have converged; one seed each decides nothing."""
+    """Rounds until exact matches in training have converged.
+
+    With one training on each side the interval has no width, since tasks play no part.
+    """
     one, other = (
         np.array([[rounds_to_converge(curves[r].values["em"])] for r in arm.runs if r in curves])
         for arm in pair
     )
     values = difference = None
-    verdict: Verdict = "not run"
     if one.size and other.size:
         values = float(one.mean()), float(other.mean())
         rng = array_stream(analysis.seed, "converge", pair[0].label, pair[1].label)
         difference = seeded_difference(one, other, analysis.bootstrap, rng)
-        verdict = "not decided" if len(one) == len(other) == 1 else judge_lower(difference)
     quantity = "Rounds until training EM has nine tenths of its climb"
-    return Statement(quantity, None, 1, pair, values, difference, None, verdict)
+    return Statement("rounds", quantity, None, 1, pair, values, difference, None)

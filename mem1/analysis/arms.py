@@ -3,7 +3,8 @@
 Runs of one context policy that start from the same weights and differ in nothing but the seed
 are an *arm*. Arms of one start are a family, and a family of two runs or more is an ablation;
 its first arm, in the order of the configuration, is what the others are compared with. A
-preset with one run for each policy, like ``mini``, has none.
+preset with one run for each policy, like ``mini``, has none. What ``seeds`` of the configuration
+repeats are seeds of one arm, each from the start of its own seed, and no ablation by itself.
 """
 
 from collections import defaultdict
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from mem1.config import Config
 from mem1.config_learning import Rl, Section
+from mem1.config_seeds import plain
 
 NAMES = {"ppo": "PPO", "grpo": "GRPO", "reinforce++": "REINFORCE++"}
 SHOWN = ("estimator", "packing", "format_reward")  # settings that every label tells
@@ -65,9 +67,11 @@ def _settings(config: Config, run: str) -> dict[str, Any]:
 
 
 def _system(config: Config, run: str) -> str | None:
-    """The first system that plays the weights of ``run`` under the policy it was trained with."""
-    policy = config.runs[run].policy
-    return next((n for n, s in config.systems.items() if (s.run, s.policy) == (run, policy)), None)
+    """The first system that plays ``run`` under its policy, and searches where it was trained."""
+    wanted = run, config.runs[run].policy, "wiki"
+    return next(
+        (n for n, s in config.systems.items() if (s.run, s.policy, s.environment) == wanted), None
+    )
 
 
 def _label(settings: dict[str, Any], otherwise: dict[str, Any]) -> str:
@@ -84,8 +88,8 @@ def arms(config: Config) -> list[Arm]:
     families: dict[str, list[str]] = defaultdict(list)
     for name, run in config.runs.items():
         if run.stage == "rl":
-            families[f"{run.policy} from {run.start}"].append(name)
-    compared = {family: runs for family, runs in families.items() if len(runs) > 1}
+            families[f"{run.policy} from {plain(run.start)}"].append(name)
+    compared = {family: runs for family, runs in families.items() if len(set(map(plain, runs))) > 1}
     return [
         arm
         for family, runs in compared.items()

@@ -1,8 +1,8 @@
 """Training curves: Figures 6 and 7 of the paper, the estimators, and what else a run logs.
 
-One panel per quantity; one line per label, which is a run or, in an ablation, an arm with its
-seeds. Thin lines are runs as logged, the thick one is their mean, smoothed by a running mean.
-A run looks the same in all of these figures and, in an ablation, in Figure 4.
+One panel per quantity; one line per label, which is a run with its seeds or, in an ablation, an
+arm with its seeds. Thin lines are runs as logged, the thick one is their mean, smoothed by a
+running mean. A run looks the same in all of these figures and, in an ablation, in Figure 4.
 
 Departures from the paper: its Figure 7 has one panel. The reward with the format reward counts
 -1 for a malformed end, so exact matches, which both runs share, stand beside it.
@@ -22,9 +22,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mem1.analysis.curves import Curve
-from mem1.analysis.figures import STYLE, styles
+from mem1.analysis.drawing import STYLE, styles, to_csv
 
 SMOOTH = 15  # a running mean covers this fraction of a run
+MARKS = 6  # markers on a line
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def mean_curve(curves: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int,
 
 
 def looks(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
-    """Label to colour and dash."""
+    """Label to colour, dash and marker."""
     known = {curve.label: curve for curve in curves}
     chosen = styles([c.group for c in known.values()], [c.stage for c in known.values()])
     return dict(zip(known, chosen, strict=True))
@@ -105,8 +106,8 @@ def _panel(
             axes.plot(*zip(*run, strict=True), color=color, alpha=0.3, linewidth=0.9)
         steps, values = zip(*mean_curve(runs), strict=True)
         smooth = running_mean(values, max(1, len(values) // SMOOTH))
-        dash = look[label]["linestyle"]
-        axes.plot(steps, smooth, color=color, linestyle=dash, linewidth=1.7)
+        every = max(1, math.ceil(len(steps) / MARKS))
+        axes.plot(steps, smooth, **look[label], linewidth=1.7, markersize=4.5, markevery=every)
     axes.set_title(panel.title, loc="left")
     axes.set_ylabel(panel.unit)
     if panel.log:
@@ -115,6 +116,20 @@ def _panel(
         axes.set_ylim(panel.lowest, max(panel.lowest + 1, axes.get_ylim()[1]))
     axes.set_xlabel("optimizer step" if panel.stage == "sft" else "RL step (collect and update)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def curves_csv(curves: Mapping[str, Curve], panels: Sequence[Panel]) -> str:
+    """What is drawn in ``panels``, as logged; ``curves`` by run."""
+    return to_csv(
+        ["line", "run", "metric", "step", "value"],
+        [
+            [curve.label, run, panel.name, step, float(value)]
+            for panel in panels
+            for run, curve in curves.items()
+            if curve.stage == panel.stage
+            for step, value in curve.values.get(panel.name, [])
+        ],
+    )
 
 
 def curve_figure(
@@ -134,7 +149,7 @@ def curve_figure(
     rows = max(1, math.ceil(len(panels) / columns))
     entries: dict[Any, list[str]] = {}
     for label in (name for name in look if name in drawn):
-        entries.setdefault((look[label]["color"], look[label]["linestyle"]), []).append(label)
+        entries.setdefault(tuple(look[label].items()), []).append(label)
     with mpl.rc_context(STYLE):
         size = (max(6.6, 3.3 * columns), 2.4 * rows + 0.5)
         figure = Figure(figsize=size, layout="constrained")
@@ -144,8 +159,8 @@ def curve_figure(
         for axes in grid[len(panels) :]:
             axes.set_axis_off()
         handles = [
-            Line2D([], [], color=color, linestyle=dash, linewidth=1.7, label=", ".join(labels))
-            for (color, dash), labels in entries.items()
+            Line2D([], [], **dict(one), linewidth=1.7, markersize=4.5, label=", ".join(labels))
+            for one, labels in entries.items()
         ]
         seeds = len(curves) > len({curve.label for curve in curves})
         thick = "mean over seeds, " if seeds else ""
@@ -153,6 +168,7 @@ def curve_figure(
             handles=handles,
             loc="outside lower center",
             ncols=min(3, max(1, len(handles))),
+            handlelength=3.4,
             title=f"thin: as logged; thick: {thick}running mean over a fifteenth of the run",
             title_fontsize=8,
         )

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mem1.analysis.drawing import rank
 from mem1.analysis.settings import Analysis
+from mem1.config_seeds import plain
 from mem1.errors import InputError
 from mem1.records import StepMetrics, read_jsonl
 
@@ -14,7 +16,7 @@ from mem1.records import StepMetrics, read_jsonl
 class Curve:
     """The metrics of one training run: ``values[name]`` are (step, value) pairs in order."""
 
-    label: str  # the run, or the arm of an ablation that it is a seed of
+    label: str  # the run without its seed, or the arm of an ablation that it is a seed of
     group: str  # runs of one group (a context policy, an arm) share a colour
     stage: str  # sft or rl
     values: Mapping[str, Sequence[tuple[int, float]]]
@@ -42,5 +44,12 @@ def read_curve(path: Path, run: str, analysis: Analysis) -> Curve:
     pairs = {name: sorted(steps.items()) for name, steps in values.items()}
     arm = next((arm for arm in analysis.arms if run in arm.runs), None)
     settings = analysis.runs[run]
-    label, group = (run, settings.policy) if arm is None else (arm.name, arm.label)
+    label, group = (plain(run), settings.policy) if arm is None else (arm.name, arm.label)
     return Curve(label, group, settings.stage, pairs)
+
+
+def ordered(curves: Mapping[str, Curve], analysis: Analysis) -> dict[str, Curve]:
+    """``curves`` by run, in the order of Figure 4: arms first, then the others by policy."""
+    first = [run for arm in analysis.arms for run in arm.runs if run in curves]
+    others = sorted(curves, key=lambda run: rank(analysis.runs[run].policy))
+    return {run: curves[run] for run in dict.fromkeys([*first, *others])}

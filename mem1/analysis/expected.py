@@ -3,6 +3,9 @@
 Each number keeps the label of where it comes from: P, the paper's main text and tables;
 S, second-hand notes on its appendix that were not checked against the PDF; I, the ICLR 2026
 version. Values are kept as printed and scaled on the way out (tokens, tokens^2, seconds).
+
+A number that the file does not have is an empty cell of a table (``quote``, ``cell``); where a
+claim is tested against it, the file is refused with the number's name (``need``).
 """
 
 from collections.abc import Iterator
@@ -11,20 +14,29 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError, model_validator
 
 from mem1.config_learning import Section
 from mem1.errors import InputError
 
 Source = Literal["P", "S", "I"]
 MetricName = Literal["em", "f1", "reward", "peak", "dependency", "seconds"]
+TableName = Literal["table1", "table2", "table3", "table3_web", "table4", "format_reward"]
+TITLES: dict[TableName, str] = {  # in order of precedence, where two tables differ
+    "table1": "Table 1",
+    "table2": "Table 2",
+    "table3": "Table 3",
+    "table3_web": "Table 3 (web)",
+    "table4": "Table 4",
+    "format_reward": "format-reward ablation",
+}
 
 
 class Printed(Section):
     """A number as printed, with its +/- where the paper gives one."""
 
-    value: float
-    spread: float | None = None
+    value: FiniteFloat
+    spread: FiniteFloat | None = None
 
 
 def _printed(value: Any) -> Any:
@@ -58,7 +70,7 @@ class Table(Section):
 
     environment: Literal["wiki", "web", "webshop"]
     source: Source
-    units: dict[MetricName, float] = Field(description="what one printed unit is worth")
+    units: dict[MetricName, FiniteFloat] = Field(description="what one printed unit is worth")
     rows: list[Row]
 
     @model_validator(mode="after")
@@ -69,16 +81,33 @@ class Table(Section):
                     raise ValueError(f"units has no entry for {name!r} (row {row.name!r})")
         return self
 
+    @model_validator(mode="after")
+    def _no_row_twice(self) -> "Table":
+        keys = [(row.name, row.horizon) for row in self.rows]
+        twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+        if twice is not None:
+            raise ValueError(f"row {twice[0]!r} is there twice for {twice[1]} objectives")
+        return self
+
 
 class Headline(Section):
-    """The two ratios of the abstract."""
+    """The ratios of the abstract and of section 4."""
 
     horizon: int
     first: str = Field(description="row that is divided by (peak) or divided (EM)")
     second: str
-    em_ratio: float = Field(description="EM of first over second")
-    peak_ratio: float = Field(description="peak of second over first")
+    em_ratio: FiniteFloat = Field(description="EM of first over second")
+    peak_ratio: FiniteFloat = Field(description="peak of second over first")
+    peak_share: FiniteFloat = Field(description="peak of first over second")
+    time_share: FiniteFloat = Field(description="time of first over second")
     source: Source
+
+
+class Note(Section):
+    """Something in the paper that does not fit together."""
+
+    where: list[TableName] = Field(min_length=1, description="tables whose numbers it concerns")
+    text: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +126,7 @@ class Expected(Section):
     paper: str
     sources: dict[Source, str]
     headline: Headline
-    notes: list[str] = Field(description="inconsistencies inside the paper")
+    notes: list[Note] = Field(description="inconsistencies inside the paper")
     table1: Table
     table2: Table
     table3: Table
@@ -111,18 +140,25 @@ class Expected(Section):
             raise ValueError("format_reward has rows called with and without, and no others")
         return self
 
-    def tables(self) -> Iterator[tuple[str, Table]]:
-        """Printed name of each table with the table, in order of precedence."""
-        yield "Table 1", self.table1
-        yield "Table 2", self.table2
-        yield "Table 3", self.table3
-        yield "Table 3 (web)", self.table3_web
-        yield "Table 4", self.table4
+    def table(self, name: TableName) -> Table:
+        """The table called ``name``."""
+        found = getattr(self, name)
+        assert isinstance(found, Table)
+        return found
+
+    def notes_on(self, *names: TableName) -> list[str]:
+        """What does not fit together in the tables ``names``; without names, anywhere."""
+        return [note.text for note in self.notes if not names or set(names) & set(note.where)]
 
     def names(self) -> list[str]:
         """The rows of the multi- and single-objective QA tables over Wikipedia."""
-        rows = [r.name for _, t in self.tables() if t.environment == "wiki" for r in t.rows]
+        rows = [row.name for table in self._over_wikipedia() for row in self.table(table).rows]
         return list(dict.fromkeys(rows))
+
+    def _over_wikipedia(self) -> Iterator[TableName]:
+        for name in TITLES:
+            if name != "format_reward" and self.table(name).environment == "wiki":
+                yield name
 
     def quote(self, name: str, horizon: int, metric: str) -> Quote | None:
         """What the paper prints for ``name`` on Wikipedia QA; None where it prints nothing.
@@ -136,27 +172,35 @@ class Expected(Section):
             raise InputError(
                 f"The paper's tables have no row {name!r}: use one of {', '.join(self.names())}."
             )
-        for title, table in self.tables():
-            found = _quote(title, table, name, horizon, metric)
-            if table.environment == "wiki" and found is not None:
-                return found
+        found = (self.cell(table, name, horizon, metric) for table in self._over_wikipedia())
+        return next((quote for quote in found if quote is not None), None)
+
+    def cell(self, table: TableName, name: str, horizon: int | None, metric: str) -> Quote | None:
+        """What one table prints in the row ``name``; None where it prints nothing."""
+        there = self.table(table)
+        for row in there.rows:
+            printed = getattr(row, metric, None)
+            if (row.name, row.horizon) == (name, horizon) and isinstance(printed, Printed):
+                unit = there.units[metric]  # type: ignore[index]
+                spread = None if printed.spread is None else printed.spread * unit
+                source = row.source or there.source
+                return Quote(printed.value * unit, spread, source, TITLES[table])
         return None
 
-    def format_quote(self, used: bool, horizon: int, metric: str) -> Quote | None:
-        """What the paper prints for MEM1 with the format reward, or without it, if it does."""
-        name = "with" if used else "without"
-        return _quote("format-reward ablation", self.format_reward, name, horizon, metric)
+    def need(self, table: TableName, name: str, horizon: int | None, metric: str) -> Quote:
+        """``cell``, for a number that something is tested against.
 
-
-def _quote(title: str, table: Table, name: str, horizon: int, metric: str) -> Quote | None:
-    """The number in ``table``, called ``title``; None where it has none."""
-    for row in table.rows:
-        printed = getattr(row, metric, None)
-        if (row.name, row.horizon) == (name, horizon) and isinstance(printed, Printed):
-            unit = table.units[metric]  # type: ignore[index]
-            spread = None if printed.spread is None else printed.spread * unit
-            return Quote(printed.value * unit, spread, row.source or table.source, title)
-    return None
+        Raises:
+            InputError: the file does not have it.
+        """
+        found = self.cell(table, name, horizon, metric)
+        if found is None:
+            at = "" if horizon is None else f" at {horizon} objectives"
+            raise InputError(
+                f"The paper's numbers have no {metric} of {name!r}{at} in {table}, which a claim "
+                f"is tested against: add it to expected.yaml."
+            )
+        return found
 
 
 def load(path: Path) -> Expected:

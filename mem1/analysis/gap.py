@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mem1.analysis.figures import PALETTE, STYLE
+from mem1.analysis.drawing import DASHES, GREY, PALETTE, STYLE
 from mem1.records import Record
 
 Variant = Literal["views", "stitched", "stitched-restarted"]
@@ -27,10 +27,10 @@ LABELS: dict[Variant, str] = {
     "stitched": "stitched, contiguous positions (paper)",
     "stitched-restarted": "stitched, restarted positions",
 }
-COLOURS: dict[Variant, str] = {
-    "views": "#777777",
-    "stitched": PALETTE[1],
-    "stitched-restarted": PALETTE[0],
+LOOKS: dict[Variant, dict[str, Any]] = {
+    "views": {"color": GREY, "linestyle": DASHES[2], "marker": "^"},
+    "stitched": {"color": PALETTE[1], "linestyle": DASHES[0], "marker": "o"},
+    "stitched-restarted": {"color": PALETTE[0], "linestyle": DASHES[1], "marker": "s"},
 }
 CLIP = 0.2  # of the probability ratio in PPO, as in the official scripts
 FLOOR = 1e-9  # nats; what is smaller, zero included, is drawn here
@@ -142,16 +142,21 @@ def figure(rows: Sequence[Gap]) -> Figure:
         panels[0].set_ylabel("|Δ log-prob| to the tree (nats, log scale)")
         found = [variant for variant in VARIANTS if any(row.variant == variant for row in rows)]
         handles = [
-            Line2D([], [], color=COLOURS[variant], linewidth=1.7, label=LABELS[variant])
+            Line2D([], [], **LOOKS[variant], markersize=4, linewidth=1.7, label=LABELS[variant])
             for variant in found
         ]
-        clip: Any = {"color": "#999999", "linewidth": 0.9, "linestyle": (0, (2, 2))}
+        clip: Any = {"color": GREY, "linewidth": 0.9, "linestyle": (0, (2, 2))}
         handles.append(Line2D([], [], label=f"ratio {1 + CLIP:g}: PPO's clip", **clip))
         title = (
             f"thick: mean over the tokens of a turn; light: the largest; 0 is drawn at {FLOOR:.0e}"
         )
         legend = drawn.legend(
-            handles=handles, loc="outside lower center", ncols=2, title=title, title_fontsize=8
+            handles=handles,
+            loc="outside lower center",
+            ncols=2,
+            title=title,
+            title_fontsize=8,
+            handlelength=3.4,
         )
         legend.get_title().set_color("#555555")
     return drawn
@@ -160,11 +165,11 @@ def figure(rows: Sequence[Gap]) -> Figure:
 def _panel(axes: Axes, rows: Sequence[Gap]) -> None:
     """The curves of one number of objectives."""
     axes.set_yscale("log")
-    axes.axhline(np.log1p(CLIP), color="#999999", linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+    axes.axhline(np.log1p(CLIP), color=GREY, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
     for variant in VARIANTS:
         mine = [row for row in rows if row.variant == variant]
         turns = [row.turn or 0 for row in mine]
-        look: Any = {"color": COLOURS[variant], "marker": "o", "markersize": 2.5}
+        look: Any = {**LOOKS[variant], "markersize": 4}
         axes.plot(turns, [max(row.largest, FLOOR) for row in mine], **look, lw=0.9, alpha=0.35)
         axes.plot(turns, [max(row.mean, FLOOR) for row in mine], **look, lw=1.7)
     axes.set_xlabel("turn")

@@ -4,19 +4,21 @@ One run per training, one per evaluated system, one for the tables and figures. 
 the same results again adds nothing. Unlike live metrics, a tracker that is down fails here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mem1 import tracking
+from mem1.agent.text import Codec, load_codec
+from mem1.analysis import seen, traces
 from mem1.analysis.metrics import METRICS
 from mem1.analysis.summary import by_task, read_metrics
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json
-from mem1.records import StepMetrics, Trajectory, iter_jsonl, read_jsonl
+from mem1.records import StepMetrics, Trajectory, read_jsonl
 
-DIGEST = "mem1.digest"  # tag: what a run was made from
+DIGEST = traces.DIGEST  # tag: what a run was made from
 
 
 def _absent(error: ImportError) -> InputError:
@@ -156,32 +158,6 @@ def transcript(trajectory: Trajectory) -> str:
     return "\n".join(out) + "\n"
 
 
-def _trace(client: Any, experiment: str, trajectory: Trajectory) -> str:
-    """Log one trajectory as a trace with a span per turn; return its id."""
-    name = f"{trajectory.system} {trajectory.task_id}"
-    tags = {"system": trajectory.system, "horizon": str(trajectory.horizon)}
-    root = client.start_trace(
-        name,
-        span_type="AGENT",
-        inputs={"task": trajectory.task_id, "objectives": trajectory.horizon},
-        tags=tags,
-        experiment_id=experiment,
-    )
-    for number, turn in enumerate(trajectory.turns, start=1):
-        span = client.start_span(
-            f"turn {number}: {turn.action}",
-            trace_id=root.trace_id,
-            parent_id=root.span_id,
-            inputs={"context_tokens": len(turn.context)},
-            attributes={"output_tokens": len(turn.output), "passages": turn.passages},
-        )
-        outputs = {"text": turn.text, "info": turn.info_text}
-        client.end_span(root.trace_id, span.span_id, outputs=outputs)
-    score = trajectory.score.model_dump() if trajectory.score else {}
-    client.end_trace(root.trace_id, outputs={"answers": trajectory.answers, "score": score})
-    return root.trace_id
-
-
 def _finished(client: Any, experiment: str, name: str, digest: str) -> str | None:
     """The id of a finished run ``name`` made from the same inputs, if there is one."""
     wanted = f"tags.`{DIGEST}` = '{digest}' and attributes.status = 'FINISHED'"
@@ -190,11 +166,12 @@ def _finished(client: Any, experiment: str, name: str, digest: str) -> str | Non
 
 
 def _publish_system(
-    client: Any, experiment: str, system: str, files: Mapping[int, Path]
+    client: Any, experiment: str, system: str, files: Mapping[int, Path], codecs: Sequence[Codec]
 ) -> dict[str, Any]:
     """The run of one evaluated system: metrics with the horizon as step.
 
-    The first trajectories of the smallest and the largest horizon go along as text and trace.
+    The first trajectories of the smallest and the largest horizon go along as traces, the very
+    first as text too.
     """
     name, inputs = f"eval-{system}", {str(h): file_digest(path) for h, path in files.items()}
     receipt: dict[str, Any] = {"records": inputs}
@@ -212,16 +189,17 @@ def _publish_system(
             values = by_task(rows, metric)
             points.append((metric, horizon, sum(values.values()) / len(values)))
     tracking.log_points(client, run_id, points)
-    artifacts, traces = [], []
-    for horizon in sorted({min(files), max(files)}):
-        path = files[horizon]
-        trajectory = next(iter_jsonl(path, Trajectory))
-        artifact = f"trajectories/{horizon}.md"
-        client.log_text(run_id, transcript(trajectory), artifact)
-        artifacts.append(artifact)
-        traces.append(_trace(client, experiment, trajectory))
+    artifacts, traced = [], []
+    for file, trajectory in traces.selected(files):
+        artifact = f"trajectories/{trajectory.horizon}.md"
+        if artifact not in artifacts:
+            client.log_text(run_id, transcript(trajectory), artifact)
+            artifacts.append(artifact)
+        decode = seen.decoder(codecs, trajectory)
+        written = file.stat().st_mtime_ns
+        traced.append(traces.log(client, experiment, run_id, trajectory, written, decode))
     client.set_terminated(run_id, status="FINISHED")
-    return receipt | {"run_id": run_id, "added": True, "artifacts": artifacts, "traces": traces}
+    return receipt | {"run_id": run_id, "added": True, "artifacts": artifacts, "traces": traced}
 
 
 def publish_results(
@@ -230,6 +208,7 @@ def publish_results(
     eval_dir: Path,
     tables_dir: Path,
     figures_dir: Path,
+    tokenizer: Path | None = None,
 ) -> dict[str, Any]:
     """A run per evaluated system and one for tables and figures; return the receipt.
 
@@ -239,6 +218,7 @@ def publish_results(
         eval_dir: folder of ``SYSTEM/HORIZON.jsonl``.
         tables_dir: files that go to the results run below ``tables/``.
         figures_dir: the same, below ``figures/``.
+        tokenizer: folder of the records' tokenizer, for the text of contexts in traces.
     """
     found = evaluated(eval_dir)
     folders = {"tables": tables_dir, "figures": figures_dir}
@@ -250,13 +230,15 @@ def publish_results(
     for name, folder in folders.items():
         if not files.get(name):
             raise InputError(f"{folder} holds no file: make the {name} first.")
+    codecs = [load_codec(tokenizer)] if tokenizer else []
     with reaching(uri) as client:
         from mlflow import set_tracking_uri
 
         set_tracking_uri(uri)  # where traces go
         home = tracking.experiment_id(client, experiment)
         systems = {
-            system: _publish_system(client, home, system, paths) for system, paths in found.items()
+            system: _publish_system(client, home, system, paths, codecs)
+            for system, paths in found.items()
         }
         digests = {f"{k}/{p.name}": file_digest(p) for k, paths in files.items() for p in paths}
         digest = json_digest(digests)

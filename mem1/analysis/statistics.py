@@ -1,4 +1,4 @@
-"""Means, differences and ratios of means with 95 % bootstrap intervals over tasks.
+"""Means, and quantities made of means, with 95 % bootstrap intervals over tasks and seeds.
 
 The paper prints +/- without saying of what. Here every interval is a percentile bootstrap:
 tasks are drawn with replacement. Two systems evaluated on the same tasks are resampled
@@ -13,7 +13,7 @@ which holds the mean of all seeds that there could be 50 % of the time with two 
 three.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,16 @@ class Interval:
     low: float
     high: float
     n: int  # tasks
+    seeds: int = 1  # trainings
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One metric of one system on one panel."""
+
+    system: str  # samples of one system share the drawn seeds
+    tasks: tuple[str, ...]  # samples of the same tasks share the drawn tasks
+    values: np.ndarray  # [seeds, tasks]
 
 
 def _draw(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -42,84 +52,83 @@ def _draw(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples)
 
 
-def mean_intervals(values: np.ndarray, resamples: int, rng: np.random.Generator) -> list[Interval]:
-    """An interval for the mean of each column of ``values`` [tasks, columns].
-
-    All columns share the drawn tasks.
-
-    Raises:
-        InputError: there is no task.
-    """
-    n = len(values)
-    if n == 0:
-        raise InputError("There is no task to average over: evaluate at least one.")
-    draws = _draw(n, resamples, rng) @ values / n  # [resamples, columns]
-    low, high = np.percentile(draws, LEVEL, axis=0)
-    means = values.mean(axis=0)
-    return [
-        Interval(float(m), float(lo), float(hi), n)
-        for m, lo, hi in zip(means, low, high, strict=True)
-    ]
+def _draw_seeds(seeds: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Weights [resamples, seeds] of drawn seeds, each row summing to 1."""
+    if seeds == 1:
+        return np.ones((resamples, 1))
+    return rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=resamples) / (seeds - 1)
 
 
 def mean_interval(
     values: Sequence[float] | np.ndarray, resamples: int, rng: np.random.Generator
 ) -> Interval:
-    """The mean of ``values`` (one per task) with its interval."""
-    return mean_intervals(np.asarray(values, dtype=float)[:, None], resamples, rng)[0]
+    """The mean of ``values`` (one per task) with its interval.
 
-
-def _paired_draws(
-    first: Mapping[str, float],
-    second: Mapping[str, float],
-    resamples: int,
-    rng: np.random.Generator,
-) -> tuple[float, float, np.ndarray, np.ndarray, int]:
-    """Both means, their resampled means [resamples] each, and the number of tasks.
-
-    The same tasks are drawn for both when both have the same task ids; otherwise each is
-    resampled by itself.
+    Raises:
+        InputError: there is no task.
     """
-    if not first or not second:
-        raise InputError("There is no task to compare: evaluate both systems.")
-    a = np.array([first[key] for key in sorted(first)], dtype=float)
-    b = np.array([second[key] for key in sorted(second)], dtype=float)
-    drawn_a = _draw(len(a), resamples, rng)
-    drawn_b = drawn_a if first.keys() == second.keys() else _draw(len(b), resamples, rng)
-    means = float(a.mean()), float(b.mean())
-    return *means, drawn_a @ a / len(a), drawn_b @ b / len(b), min(len(a), len(b))
+    return seeded_intervals(np.asarray(values, dtype=float)[None, :, None], resamples, rng)[0]
 
 
-def difference(
-    first: Mapping[str, float],
-    second: Mapping[str, float],
+def compound(
+    samples: Sequence[Sample],
+    combine: Callable[..., np.ndarray],
     resamples: int,
     rng: np.random.Generator,
+    least: float = -np.inf,
 ) -> Interval:
-    """Mean of ``first`` minus mean of ``second``, both from task id to value."""
-    mean_a, mean_b, draws_a, draws_b, n = _paired_draws(first, second, resamples, rng)
-    low, high = np.percentile(draws_a - draws_b, LEVEL)
-    return Interval(mean_a - mean_b, float(low), float(high), n)
+    """A quantity made of the means of several samples, with its interval.
 
-
-def ratio(
-    top: Mapping[str, float],
-    bottom: Mapping[str, float],
-    resamples: int,
-    rng: np.random.Generator,
-) -> Interval:
-    """Mean of ``top`` over mean of ``bottom``, both non-negative, from task id to value.
+    Args:
+        samples: tasks are drawn once for those that share them, seeds once for those of one
+            system; different systems were trained independently, as far as this goes.
+        combine: from the samples' means, one array [k] each and in their order, to the
+            quantity [k].
+        resamples: how often to draw.
+        rng: the stream to draw from.
+        least: the quantity is never below this.
 
     Order statistics are used as they are (no interpolation), because a resample may divide
-    by 0. A resample of 0 / 0 says nothing: it widens the interval at both ends.
+    by 0. A resample that is no number (0 / 0) says nothing: it widens the interval at both ends.
+
+    Raises:
+        InputError: a sample has no seed or no task.
     """
-    mean_a, mean_b, draws_a, draws_b, n = _paired_draws(top, bottom, resamples, rng)
+    if any(0 in sample.values.shape for sample in samples):
+        raise InputError("There is no task to compare: evaluate both systems.")
+    tasks: dict[tuple[str, ...], np.ndarray] = {}
+    seeds: dict[tuple[str, int], np.ndarray] = {}
+    means = []
+    for sample in samples:
+        trained, n = sample.values.shape
+        if sample.tasks not in tasks:
+            tasks[sample.tasks] = _draw(n, resamples, rng)
+        key = sample.system, trained
+        if key not in seeds:
+            seeds[key] = _draw_seeds(trained, resamples, rng)
+        per_seed = tasks[sample.tasks] @ sample.values.T / n  # [resamples, seeds]
+        means.append((per_seed * seeds[key]).sum(axis=1))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        draws = draws_a / draws_b
-        mean = float(np.float64(mean_a) / np.float64(mean_b))
-    low = np.percentile(np.where(np.isnan(draws), 0, draws), LEVEL[0], method="lower")
-    high = np.percentile(np.where(np.isnan(draws), np.inf, draws), LEVEL[1], method="higher")
-    return Interval(mean, float(low), float(high), n)
+        draws = combine(*means)
+        mean = float(combine(*(np.array([sample.values.mean()]) for sample in samples))[0])
+    unknown = np.isnan(draws)
+    return Interval(
+        mean,
+        float(np.percentile(np.where(unknown, least, draws), LEVEL[0], method="lower")),
+        float(np.percentile(np.where(unknown, np.inf, draws), LEVEL[1], method="higher")),
+        min(len(sample.tasks) for sample in samples),
+        min(len(sample.values) for sample in samples),
+    )
+
+
+def difference(first: Sample, second: Sample, resamples: int, rng: np.random.Generator) -> Interval:
+    """Mean of ``first`` minus mean of ``second``."""
+    return compound([first, second], lambda a, b: a - b, resamples, rng)
+
+
+def ratio(top: Sample, bottom: Sample, resamples: int, rng: np.random.Generator) -> Interval:
+    """Mean of ``top`` over mean of ``bottom``, neither of them negative."""
+    return compound([top, bottom], lambda a, b: a / b, resamples, rng, least=0.0)
 
 
 def _seed_means(values: np.ndarray, tasks: np.ndarray) -> np.ndarray:
@@ -130,10 +139,7 @@ def _seed_means(values: np.ndarray, tasks: np.ndarray) -> np.ndarray:
 def _over_seeds(means: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Means [resamples, columns] of ``means`` [resamples, seeds, columns] over drawn seeds."""
     resamples, seeds, _ = means.shape
-    if seeds == 1:
-        return means[:, 0]
-    drawn = rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=resamples)
-    return (drawn[:, :, None] * means).sum(axis=1) / (seeds - 1)
+    return (_draw_seeds(seeds, resamples, rng)[:, :, None] * means).sum(axis=1)
 
 
 def seeded_intervals(
@@ -149,11 +155,11 @@ def seeded_intervals(
     """
     if 0 in values.shape[:2]:
         raise InputError("There is no task to average over: evaluate at least one.")
-    n = values.shape[1]
+    seeds, n = values.shape[:2]
     draws = _over_seeds(_seed_means(values, _draw(n, resamples, rng)), rng)
     low, high = np.percentile(draws, LEVEL, axis=0)
     return [
-        Interval(float(m), float(lo), float(hi), n)
+        Interval(float(m), float(lo), float(hi), n, seeds)
         for m, lo, hi in zip(values.mean(axis=(0, 1)), low, high, strict=True)
     ]
 
@@ -183,4 +189,5 @@ def seeded_difference(
             drawn = off[np.arange(resamples), rng.integers(seeds, size=resamples)]
             draws[one] = draws[one] + drawn * (seeds / (seeds - 1)) ** 0.5
     low, high = np.percentile(draws[0] - draws[1], LEVEL)
-    return Interval(float(first.mean() - second.mean()), float(low), float(high), n)
+    seeds = min(len(first), len(second))
+    return Interval(float(first.mean() - second.mean()), float(low), float(high), n, seeds)

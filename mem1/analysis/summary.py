@@ -1,20 +1,26 @@
-"""From evaluation files to one interval per system, horizon and metric."""
+"""From evaluation files to one interval per system, horizon and metric.
+
+What is averaged is stated here: every configured system and number of objectives that was
+evaluated. A file of a system or number of objectives that the configuration does not have is
+left out, and ``strangers`` names it. A file that cannot be read to its end, that has records of
+another system, horizon or version, or a task twice, is refused.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mem1.analysis.metrics import METRICS, TaskMetrics, of
 from mem1.analysis.settings import Analysis
-from mem1.analysis.statistics import Interval, mean_intervals
+from mem1.analysis.statistics import Interval, Sample, seeded_intervals
 from mem1.errors import InputError
 from mem1.records import Trajectory, iter_jsonl
 from mem1.seeding import array_stream
 
-Measured = dict[tuple[str, int], list[TaskMetrics]]  # by system key and horizon
-Summary = dict[tuple[str, int], dict[str, Interval]]
+Measured = dict[tuple[str, int], list[TaskMetrics]]  # by what the records call it, and horizon
+Summary = dict[tuple[str, int], dict[str, Interval]]  # by system and horizon
 
 
 def record_file(folder: Path, system: str, horizon: int) -> Path:
@@ -26,9 +32,11 @@ def read_metrics(path: Path, system: str, horizon: int) -> list[TaskMetrics]:
     """The metrics of all trajectories in ``path``.
 
     Raises:
-        InputError: missing, malformed or empty, or a record of another system or horizon.
+        InputError: missing, malformed, cut or empty; a record of another system, horizon or
+            version; or a task that is there twice.
     """
-    rows = []
+    rows: list[TaskMetrics] = []
+    seen: set[tuple[str, int]] = set()
     for number, trajectory in enumerate(iter_jsonl(path, Trajectory), start=1):
         if (trajectory.system, trajectory.horizon) != (system, horizon):
             raise InputError(
@@ -36,6 +44,12 @@ def read_metrics(path: Path, system: str, horizon: int) -> list[TaskMetrics]:
                 f"{trajectory.horizon} objectives, expected {system!r} with {horizon}; "
                 f"evaluate it again."
             )
+        if (trajectory.task_id, trajectory.sample) in seen:
+            raise InputError(
+                f"{path}, line {number}: task {trajectory.task_id!r} is there a second time; "
+                f"evaluate it again."
+            )
+        seen.add((trajectory.task_id, trajectory.sample))
         rows.append(of(trajectory))
     if not rows:
         raise InputError(f"{path} holds no trajectory: evaluate it again.")
@@ -43,22 +57,30 @@ def read_metrics(path: Path, system: str, horizon: int) -> list[TaskMetrics]:
 
 
 def load(folder: Path, analysis: Analysis) -> Measured:
-    """The metrics of every configured system and horizon that was evaluated.
+    """The metrics of every configured system, seed and horizon that was evaluated.
 
     Raises:
         InputError: nothing was evaluated, or a file is unusable.
     """
     measured = {
-        (system, horizon): read_metrics(path, system, horizon)
-        for system in analysis.systems
+        (name, horizon): read_metrics(path, name, horizon)
+        for names in analysis.replicas.values()
+        for name in names
         for horizon in analysis.horizons
-        if (path := record_file(folder, system, horizon)).exists()
+        if (path := record_file(folder, name, horizon)).exists()
     }
     if not measured:
         raise InputError(
             f"{folder} holds no evaluation of {', '.join(analysis.systems)}: run mem1.evaluate."
         )
     return measured
+
+
+def strangers(folder: Path, analysis: Analysis) -> list[Path]:
+    """Record files below ``folder`` that ``load`` leaves out, for they are not configured."""
+    names = {name for names in analysis.replicas.values() for name in names}
+    known = {record_file(folder, name, h) for name in names for h in analysis.horizons}
+    return sorted(path for path in folder.glob("*/*.jsonl") if path not in known)
 
 
 def by_task(rows: Iterable[TaskMetrics], metric: str) -> dict[str, float]:
@@ -69,26 +91,52 @@ def by_task(rows: Iterable[TaskMetrics], metric: str) -> dict[str, float]:
     return {task: sum(many) / len(many) for task, many in values.items()}
 
 
-def task_matrix(rows: Iterable[TaskMetrics]) -> np.ndarray:
-    """Values [tasks, metrics] in the order of ``METRICS``, tasks in the order of their ids."""
-    rows = list(rows)
-    columns = [by_task(rows, metric) for metric in METRICS]
-    return np.array([[column[task] for column in columns] for task in sorted(columns[0])])
+def seed_values(
+    measured: Measured, names: Iterable[str], horizon: int, metrics: Sequence[str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """The tasks in the order of their ids, and values [seeds, tasks, metrics].
 
+    ``names`` are the records of the seeds; those that were not evaluated are no seed here.
 
-def summarize(measured: Mapping[tuple[str, int], list[TaskMetrics]], analysis: Analysis) -> Summary:
-    """All means with their intervals. Systems of one horizon share the drawn tasks."""
-    return {
-        (system, horizon): dict(
-            zip(
-                METRICS,
-                mean_intervals(
-                    task_matrix(rows),
-                    analysis.bootstrap,
-                    array_stream(analysis.seed, "bootstrap", horizon),
-                ),
-                strict=True,
+    Raises:
+        InputError: the seeds were evaluated on different tasks.
+    """
+    seeds = []
+    tasks: list[str] | None = None
+    first = ""
+    for name in names:
+        rows = measured.get((name, horizon))
+        if rows is None:
+            continue
+        columns = [by_task(rows, metric) for metric in metrics]
+        if tasks is None:
+            tasks, first = sorted(columns[0]), name
+        if tasks != sorted(columns[0]):
+            raise InputError(
+                f"System {name!r} was evaluated on other tasks of {horizon} objectives than "
+                f"{first!r}, another seed of it: evaluate it again."
             )
-        )
-        for (system, horizon), rows in measured.items()
-    }
+        seeds.append([[column[task] for column in columns] for task in tasks])
+    shape = len(seeds), len(tasks or []), len(metrics)
+    return tuple(tasks or []), np.array(seeds, dtype=float).reshape(shape)
+
+
+def sample(
+    measured: Measured, system: str, names: Iterable[str], horizon: int, metric: str
+) -> Sample | None:
+    """One metric of ``system``, whose records are called ``names``; None where not evaluated."""
+    tasks, values = seed_values(measured, names, horizon, [metric])
+    return Sample(system, tasks, values[:, :, 0]) if values.size else None
+
+
+def summarize(measured: Measured, analysis: Analysis) -> Summary:
+    """All means with their intervals. Systems of one horizon share the drawn tasks."""
+    found: Summary = {}
+    for system, names in analysis.replicas.items():
+        for horizon in analysis.horizons:
+            _, values = seed_values(measured, names, horizon, list(METRICS))
+            if values.size:
+                rng = array_stream(analysis.seed, "bootstrap", horizon)
+                intervals = seeded_intervals(values, analysis.bootstrap, rng)
+                found[system, horizon] = dict(zip(METRICS, intervals, strict=True))
+    return found

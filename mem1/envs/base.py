@@ -4,17 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mem1.agent.formats.base import Format
+from mem1.agent.formats.short import SHORT
 from mem1.agent.protocol import Action
 from mem1.records import Task
 
 
 @dataclass(frozen=True)
 class Request:
-    """One action to answer. ``turns_left`` counts the turns that remain after this one."""
+    """One action to answer, in the form that the agent knows.
+
+    ``turns_left`` counts the turns that remain after this one.
+    """
 
     task: Task
     turns_left: int
     action: Action
+    form: Format = SHORT["mem1"]
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,15 @@
 """Questions over a retriever: a search returns passages, a malformed output a correction.
 
-An info reads
-
-    <information> [HINT: YOU HAVE 5 TURNS LEFT] Doc 1: Title. text Doc 2: Title. text </information>
-
-Passages are data and are neutralized first. Departures from the paper: one wording of the
-hint throughout, an info that is too long is cut between passages (the official code cuts
-tokens, the closing tag with them), and a malformed output is told so.
+How these are written is up to the prompt format of the agent (``agent.formats``). Passages are
+data and are neutralized first. Departures from the paper: one wording of the hint throughout, an
+info that is too long is cut between passages (the official code cuts tokens, the closing tag with
+them), and a malformed output is told so.
 """
 
 from collections.abc import Sequence
 
 from mem1.agent import protocol
+from mem1.agent.formats.base import Format, Result
 from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.envs.base import Observation, Request
@@ -33,66 +31,99 @@ class SearchEnvironment:
         """One observation for each request; all searches are one call of the retriever.
 
         Raises:
-            InputError: ``agent.max_info`` does not even hold the hint between its tags.
+            InputError: ``agent.max_info`` does not even hold an info of one sentence.
         """
-        searches = [i for i, request in enumerate(requests) if request.action.kind == "search"]
-        queries = [requests[i].action.argument for i in searches]
-        results = self._retriever.search(queries, self._k) if queries else []
-        found = {
-            i: [hit.passage for hit in hits] for i, hits in zip(searches, results, strict=True)
-        }
-        return [
-            self._passages(request.turns_left, found[i])
-            if i in found
-            else self._sentence(request.turns_left, protocol.CORRECTION)
-            for i, request in enumerate(requests)
-        ]
+        asked = [r.action.searches if r.action.kind == "search" else () for r in requests]
+        queries = [query for one in asked for query in one]
+        found = iter(self._retriever.search(queries, self._k) if queries else [])
+        observations = []
+        for request, own in zip(requests, asked, strict=True):
+            results = [
+                Result(self._clean(query), [self._cleaned(hit.passage) for hit in next(found)])
+                for query in own
+            ]
+            observations.append(self._observation(request, results))
+        return observations
 
-    def _passages(self, turns_left: int, passages: list[Passage]) -> Observation:
-        """As many of the best passages as fit, whole; the best alone may be shortened."""
-        if not passages:
-            return self._sentence(turns_left, protocol.NOTHING_FOUND)
-        texts = [self._text(number, p) for number, p in enumerate(passages, start=1)]
-        for count in range(len(texts), 0, -1):
-            text = block(turns_left, texts[:count])
-            ids = self._codec.encode(text)
-            if len(ids) <= self._max_info:
-                return Observation(ids, text, [p.id for p in passages[:count]])
-        return self._shortened(turns_left, passages[0].id, texts[0].split())
+    def _observation(self, request: Request, results: list[Result]) -> Observation:
+        """As many of the best passages as fit, whole; the best alone may be shortened.
 
-    def _shortened(self, turns_left: int, name: str, words: list[str]) -> Observation:
+        The best of each query come before the second of any.
+        """
+        form, left = request.form, request.turns_left
+        if not results:
+            return self._sentence(form, form.corrected(left))
+        places = [(i, q) for q, one in enumerate(results) for i in range(len(one.passages))]
+        places.sort()
+        if not places:
+            return self._sentence(form, form.notice(left, form.nothing_found))
+        for count in range(len(places), 0, -1):
+            shown = _first(results, places[:count])
+            observation = self._written(form, form.info(left, shown), shown)
+            if len(observation.ids) <= self._max_info:
+                return observation
+        return self._shortened(form, left, shown)
+
+    def _shortened(self, form: Format, left: int, results: list[Result]) -> Observation:
         """The first words of a passage that does not fit alone: the longest beginning that does.
 
         An observation without any text would make the passage impossible to read.
         """
-        shortest, longest = 0, len(words) - 1
+        [(number, passage)] = [(q, p) for q, one in enumerate(results) for p in one.passages]
+        title, text = passage.title.split(), passage.text.split()
+
+        def beginning(words: int) -> Observation:
+            name, rest = title[:words], text[: max(0, words - len(title))]
+            cut = passage.model_copy(update={"title": " ".join(name), "text": " ".join(rest)})
+            shown = list(results)
+            shown[number] = Result(results[number].query, [cut])
+            return self._written(form, form.info(left, shown), shown)
+
+        shortest, longest = 0, len(title) + len(text) - 1
         while shortest < longest:
             middle = (shortest + longest + 1) // 2
-            text = block(turns_left, [" ".join(words[:middle])])
-            if len(self._codec.encode(text)) <= self._max_info:
+            if len(beginning(middle).ids) <= self._max_info:
                 shortest = middle
             else:
                 longest = middle - 1
-        observation = self._sentence(turns_left, " ".join(words[:shortest]))
-        return Observation(observation.ids, observation.text, [name])
+        cut = beginning(shortest)
+        if len(cut.ids) > self._max_info:  # not even its number fits
+            cut = Observation(*self._said(form, form.notice(left, "")), cut.passages)
+        return self._checked(cut)
 
-    def _text(self, number: int, passage: Passage) -> str:
-        """One passage in one line that cannot act as a tag, a hint or a special token."""
-        words = f"{passage.title.rstrip(' .')}. {passage.text}".split()
-        return f"Doc {number}: {protocol.neutralize(self._codec.plain(' '.join(words)))}"
+    def _clean(self, text: str) -> str:
+        """``text`` in one line that cannot act as a tag, a hint or a special token."""
+        return protocol.neutralize(self._codec.plain(" ".join(text.split())))
 
-    def _sentence(self, turns_left: int, sentence: str) -> Observation:
-        text = block(turns_left, [sentence])
-        ids = self._codec.encode(text)
-        if len(ids) > self._max_info:
+    def _cleaned(self, passage: Passage) -> Passage:
+        return Passage(
+            id=passage.id, title=self._clean(passage.title), text=self._clean(passage.text)
+        )
+
+    def _sentence(self, form: Format, text: str) -> Observation:
+        return self._checked(Observation(*self._said(form, text)))
+
+    def _written(self, form: Format, text: str, results: Sequence[Result]) -> Observation:
+        names = [passage.id for result in results for passage in result.passages]
+        return Observation(*self._said(form, text), names)
+
+    def _said(self, form: Format, text: str) -> tuple[list[int], str]:
+        """Ids and text of an info, as the message that it is in some forms."""
+        text = self._codec.reply(text) if form.messages else text
+        return self._codec.encode(text), text
+
+    def _checked(self, observation: Observation) -> Observation:
+        if len(observation.ids) > self._max_info:
             raise InputError(
                 f"agent.max_info is {self._max_info}, but an info of one sentence has "
-                f"{len(ids)} tokens: raise agent.max_info."
+                f"{len(observation.ids)} tokens: raise agent.max_info."
             )
-        return Observation(ids, text)
+        return observation
 
 
-def block(turns_left: int, texts: Sequence[str]) -> str:
-    """An info: the hint, then ``texts``, between the tags."""
-    parts = [protocol.INFO, protocol.hint(turns_left), *texts, protocol.END_INFO]
-    return " ".join(part for part in parts if part)
+def _first(results: Sequence[Result], places: Sequence[tuple[int, int]]) -> list[Result]:
+    """``results`` with the passages at ``places`` only: (rank, number of the result)."""
+    return [
+        Result(one.query, [p for i, p in enumerate(one.passages) if (i, q) in places])
+        for q, one in enumerate(results)
+    ]

@@ -3,7 +3,7 @@
 What goes wrong on the way is an error that ends the command, or it is repaired by asking
 again; it never becomes a result, so the agent cannot read it. Servers of this project say
 who they are (``GET /health``), so a search over HTTP has the digest it would have in process,
-and a server that comes back with another index is noticed.
+and a server that comes back with another index, or searches other passages, is noticed.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,11 @@ _FIX = "start the server (python -m mem1.serve_retriever), or correct retrieval.
 
 
 class HTTPRetriever:
-    """Searches at a server. ``digest`` is that of the retriever behind it."""
+    """Searches at a server.
+
+    ``digest`` is that of the retriever behind it, and ``passages`` that of what it searches in
+    (``retrieval.passages.corpus_digest``), where the server says so.
+    """
 
     def __init__(
         self, url: str, corpus: str | None = None, patience: Patience | None = None
@@ -38,6 +42,7 @@ class HTTPRetriever:
         self._url = url.rstrip("/").removesuffix("/retrieve")
         self._patience = patience or Patience()
         self._known = True
+        self.passages: str | None = None
         self.digest = self._identity(corpus)
 
     def _identity(self, corpus: str | None) -> str:
@@ -47,8 +52,10 @@ class HTTPRetriever:
             if error.status not in {404, 405}:
                 raise
             said = {}
-        digest = said.get("digest") if isinstance(said, dict) else None
+        said = said if isinstance(said, dict) else {}
+        digest, passages = said.get("digest"), said.get("corpus")
         if isinstance(digest, str) and digest:
+            self.passages = passages if isinstance(passages, str) else None
             return digest
         self._known = False
         if corpus is None:

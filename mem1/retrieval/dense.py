@@ -1,9 +1,10 @@
 """Dense retrieval: the passages whose vectors have the largest cosine with the query's.
 
-The index folder holds ``index.faiss`` and ``manifest.json``, which is written last and records
-the digests of the corpus, of the encoder (weights, tokenizer, prefixes, pooling, longest text)
-and of the file, with the settings that shaped it. Loading compares all of them, so queries are
-never encoded by another model than the passages were.
+The index folder holds ``index.faiss``, the places of the passages in their file
+(``retrieval.passages``) and ``manifest.json``, which is written last and records the digests of
+the corpus, of the encoder (weights, tokenizer, prefixes, pooling, longest text) and of both
+files, with the settings that shaped the index. Loading compares all of them, so queries are never
+encoded by another model than the passages were.
 
 The paper retrieves with E5 (base) in an exact index over the 21 million passages of the
 Wikipedia dump of 2018. Which encoder is used here is a setting, and so is the kind of index.
@@ -19,14 +20,15 @@ from pydantic import ValidationError
 
 from mem1 import config_retrieval, provenance
 from mem1.errors import InputError
-from mem1.records import Passage, Record, read_jsonl
+from mem1.records import Passage, Record
 from mem1.retrieval import faiss_index
 from mem1.retrieval.base import Hit
-from mem1.retrieval.bm25 import check_passages, corpus_digest
+from mem1.retrieval.passages import OFFSETS, PassageFile, matching, survey
 from mem1.retrieval.vectors import Vectors
 
 MANIFEST = "manifest.json"
 INDEX = "index.faiss"
+FILES = (INDEX, OFFSETS)
 SEARCHING = {"search_width", "probes"}  # settings of a search: they do not shape the index
 # Scores of one query that differ by less are equal: batches and paddings move them by 1e-7.
 EQUAL = 2e-6
@@ -50,7 +52,7 @@ class Manifest(Record):
     encoder: dict[str, Any]  # fingerprint of the encoder
     settings: dict[str, Any]  # section of the index, without what concerns a search only
     passages: int
-    corpus: str  # corpus_digest of the passages
+    corpus: str  # digest of the passages, see retrieval.passages
     files: dict[str, str]  # name -> sha256
 
 
@@ -73,19 +75,20 @@ def build(
         InputError: unusable passages, shards or settings, or the folder holds files that are no
             index.
     """
-    check_passages(passages)
-    provenance.check_replaceable(output_dir, {INDEX, MANIFEST})
+    known = survey(passages)
+    provenance.check_replaceable(output_dir, {*FILES, MANIFEST})
     vectors = Vectors(shards, passages)
     with provenance.replacing(output_dir) as folder:
         folder.mkdir()
         faiss_index.build(vectors, settings.index, folder / INDEX, threads)
+        np.save(folder / OFFSETS, known.offsets)
         manifest = Manifest(
             faiss=faiss.__version__,
             encoder=vectors.encoder,
             settings=_shaping(settings.index),
             passages=len(passages),
-            corpus=corpus_digest(passages),
-            files={INDEX: provenance.file_digest(folder / INDEX)},
+            corpus=known.corpus,
+            files=provenance.file_digests(folder, FILES),
         )
         provenance.write_json(folder / MANIFEST, manifest.model_dump())
 
@@ -106,16 +109,16 @@ def load(
         passages_path: the passages (JSONL).
         threads: of the search.
         encoder: the loaded encoder; None: load the one of ``settings``.
-        passages: what stands in ``passages_path``, where that was read already.
+        passages: those that an index of the same passages was loaded with, to share their file.
 
     Raises:
         InputError: a file is missing, or differs from what the manifest says; the message
             names it.
     """
     manifest = read_manifest(index_dir)
-    index = index_dir / INDEX
-    actual = provenance.file_digest(index) if index.is_file() else "missing"
-    provenance.check_digests(manifest.files, {INDEX: actual}, f"The index {index_dir}")
+    provenance.check_digests(
+        manifest.files, provenance.file_digests(index_dir, FILES), f"The index {index_dir}"
+    )
     if manifest.settings != _shaping(settings.index):
         raise InputError(
             f"{index_dir} was built with other settings of retrieval.dense.index: rebuild the "
@@ -126,13 +129,8 @@ def load(
             f"{index_dir} was built by faiss {manifest.faiss}, and {faiss.__version__} is "
             f"installed: rebuild the index."
         )
-    if passages is None:
-        passages = read_jsonl(passages_path, Passage)
-    if corpus_digest(passages) != manifest.corpus:
-        raise InputError(
-            f"{passages_path} does not hold the {manifest.passages} passages that {index_dir} "
-            f"was built from: rebuild the index, or name the right file."
-        )
+    if not isinstance(passages, PassageFile) or passages.corpus != manifest.corpus:
+        passages = matching(passages_path, manifest.corpus, index_dir)
     if encoder is None:
         from mem1.retrieval.encoder import Encoder
 
@@ -148,7 +146,7 @@ def load(
         )
     made_from = {**manifest.model_dump(), "search": settings.index.model_dump(include=SEARCHING)}
     return DenseRetriever(
-        faiss_index.load(index, settings.index, threads),
+        faiss_index.load(index_dir / INDEX, settings.index, threads),
         passages,
         encoder,
         provenance.json_digest(made_from),

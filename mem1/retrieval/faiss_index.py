@@ -2,7 +2,8 @@
 
 Vectors are added in their order, in blocks of a fixed size and by one thread unless more are
 asked for, so the same vectors and settings give the same bytes. With several threads the graph
-of ``hnsw`` depends on who comes first.
+of ``hnsw`` depends on who comes first. An index that is searched is mapped from its file:
+processes that search in one share its memory.
 """
 
 from pathlib import Path
@@ -29,9 +30,27 @@ def build(vectors: Vectors, settings: config_retrieval.Faiss, path: Path, thread
     index = _empty(vectors, settings)
     if settings.kind == "ivfpq":
         index.train(_examples(vectors, settings.train_on))
-    for block in vectors.blocks(BLOCK):
-        index.add(block)
+    if settings.kind == "flat":
+        _fill(index, vectors)
+    else:
+        for block in vectors.blocks(BLOCK):
+            index.add(block)
     faiss.write_index(index, str(path))
+
+
+def _fill(index: Any, vectors: Vectors) -> None:
+    """Add ``vectors`` to an empty flat index, whose memory is had at once.
+
+    ``add`` makes room by doubling: on the way it would take up to twice the size of the index.
+    """
+    count, width = len(vectors), vectors.width
+    index.codes.resize(count * width * 4)
+    index.ntotal = count
+    rows = faiss.rev_swig_ptr(index.get_xb(), count * width).reshape(count, width)
+    start = 0
+    for block in vectors.blocks(BLOCK):
+        rows[start : start + len(block)] = block
+        start += len(block)
 
 
 def _empty(vectors: Vectors, settings: config_retrieval.Faiss) -> Any:
@@ -76,11 +95,24 @@ def load(path: Path, settings: config_retrieval.Faiss, threads: int) -> Any:
     """
     faiss.omp_set_num_threads(threads)
     try:
-        index: Any = faiss.read_index(str(path))
+        index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
     except RuntimeError as error:
         raise InputError(f"{path} is no FAISS index: rebuild the index.") from error
     if settings.kind == "hnsw":
         index.hnsw.efSearch = settings.search_width
     if settings.kind == "ivfpq":
         index.nprobe = settings.probes
-    return index
+    return _on_gpus(index) if settings.kind != "hnsw" else index
+
+
+def _on_gpus(index: Any) -> Any:
+    """``index`` in the memory of all GPUs, shared among them; as it is where there is none.
+
+    Needs a build of FAISS with GPU support (``faiss-gpu-cu12`` in place of ``faiss-cpu``), which
+    was not at hand: this step was never run. Graphs (``hnsw``) have no form for GPUs.
+    """
+    if not hasattr(faiss, "index_cpu_to_all_gpus") or faiss.get_num_gpus() == 0:
+        return index
+    options = faiss.GpuMultipleClonerOptions()
+    options.shard = True  # 21 million vectors of E5 are 65 GB: more than one device holds
+    return faiss.index_cpu_to_all_gpus(index, options)

@@ -38,7 +38,12 @@ def build(
     with provenance.replacing(output_dir) as folder:
         bm25.build(passages, settings, folder / "bm25")
         dense.build(passages, shards, settings.dense, folder / "dense", threads)
-        manifest = {"kind": "hybrid", "passages": len(passages), "parts": _parts(folder)}
+        manifest = {
+            "kind": "hybrid",
+            "passages": len(passages),
+            "corpus": dense.read_manifest(folder / "dense").corpus,
+            "parts": _parts(folder),
+        }
         provenance.write_json(folder / MANIFEST, manifest)
 
 

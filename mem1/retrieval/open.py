@@ -90,9 +90,18 @@ def _asked(
 
         return WebRetriever(settings.web.url, settings.web.results)
     if settings is not None and settings.url is not None:
+        from mem1.retrieval import passages
         from mem1.retrieval.client import HTTPRetriever
 
-        return HTTPRetriever(settings.url, settings.corpus)
+        if not isinstance(settings.url, str):
+            raise InputError("retrieval.url names servers by split: give a command one address.")
+        remote = HTTPRetriever(settings.url, settings.corpus)
+        if remote.passages and passages.holding(passages_path, remote.passages) is None:
+            raise InputError(
+                f"{settings.url} searches other passages than those in {passages_path}: serve "
+                f"these, or correct retrieval.url."
+            )
+        return remote
     if index_dir is None:
         raise InputError("These settings search in an index: name its folder with --index.")
     if settings is None or settings.dense is None or settings.kind == "bm25":

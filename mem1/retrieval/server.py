@@ -56,7 +56,13 @@ class _Refusal(Exception):  # noqa: N818 - becomes an answer
         self.message = message
 
 
-def application(retriever: Retriever, limits: Limits, k: int, passages: int | None) -> FastAPI:
+def application(
+    retriever: Retriever,
+    limits: Limits,
+    k: int,
+    passages: int | None,
+    corpus: str | None = None,
+) -> FastAPI:
     """A retrieval server.
 
     Args:
@@ -64,6 +70,7 @@ def application(retriever: Retriever, limits: Limits, k: int, passages: int | No
         limits: of each request.
         k: passages for a request that does not say how many.
         passages: how many there are, if known.
+        corpus: their ``retrieval.passages.corpus_digest``, if known.
     """
     batcher = Batcher(retriever, limits.wait, limits.batch)
     app = _application(batcher)
@@ -75,6 +82,7 @@ def application(retriever: Retriever, limits: Limits, k: int, passages: int | No
                 "status": "ok",
                 "digest": retriever.digest,
                 "passages": passages,
+                "corpus": corpus,
                 "version": __version__,
             }
         )

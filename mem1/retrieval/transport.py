@@ -90,7 +90,8 @@ def call(
         InputError: no good answer after all attempts.
     """
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-    secrets = [value for value in (headers or {}).values() if value]
+    # Of `Bearer KEY` the key alone: a server that complains of it repeats just that.
+    secrets = [value.split()[-1] for value in (headers or {}).values() if value.strip()]
     sent = {"Accept": "application/json", **(headers or {})}
     if data is not None:
         sent["Content-Type"] = "application/json"

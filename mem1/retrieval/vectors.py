@@ -8,7 +8,6 @@ of shards changes no byte of a vector, nor of an index made of them.
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +16,8 @@ from pydantic import ValidationError
 
 from mem1 import provenance
 from mem1.errors import InputError
-from mem1.records import Passage, Record, iter_jsonl
+from mem1.records import Passage, Record
+from mem1.retrieval.passages import corpus_digest, scan
 
 CHUNK = 512  # passages encoded, and kept when a shard is interrupted, together
 
@@ -62,11 +62,6 @@ def manifest_path(shard: Path) -> Path:
     return shard.with_name(f"{shard.stem}.manifest.json")
 
 
-def digest_of(passages: Sequence[Passage]) -> str:
-    """sha256 over ``passages`` in order; blind to how their file is laid out."""
-    return provenance.text_digest("".join(p.model_dump_json() + "\n" for p in passages))
-
-
 def encode_shard(
     encoder: PassageEncoder, passages_path: Path, shard: int, shards: int, output: Path
 ) -> int:
@@ -79,17 +74,16 @@ def encode_shard(
         InputError: unusable passages; a partial shard of other passages or another encoder;
             or another process writes the same shard.
     """
-    with open(passages_path, "rb") as file:
-        total = sum(1 for _ in file)
-    first, end = span(total, shard, shards)
-    passages = list(islice(iter_jsonl(passages_path, Passage), first, end))
+    corpus = scan(passages_path)
+    first, end = span(len(corpus), shard, shards)
+    passages = corpus[first:end]
     made_from: dict[str, Any] = {
         "encoder": encoder.fingerprint,
         "chunk": CHUNK,
         "first": first,
         "passages": end - first,
-        "total": total,
-        "text": digest_of(passages),
+        "total": len(corpus),
+        "text": corpus_digest(passages),
     }
     with provenance.exclusive(output):
         partial = output.with_name(f".{output.name}.partial")
@@ -157,7 +151,7 @@ class Vectors:
                     f"it: give each shard of the passages once."
                 )
             behind += manifest.passages
-            if digest_of(passages[manifest.first : behind]) != manifest.text:
+            if corpus_digest(passages[manifest.first : behind]) != manifest.text:
                 raise InputError(f"{path} was made of other passages: encode them again.")
         if behind != len(passages):
             raise InputError(

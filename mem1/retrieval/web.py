@@ -31,13 +31,17 @@ _FIX = f"check {KEY}, what is left of your quota, and retrieval.web.url"
 class WebRetriever:
     """Searches the web, one request for each query."""
 
-    def __init__(self, url: str, results: int, patience: Patience | None = None) -> None:
+    def __init__(
+        self, url: str, results: int, patience: Patience | None = None, key: str | None = None
+    ) -> None:
         """Prepare to ask the API at ``url`` for so many ``results`` a query.
+
+        ``key`` is for a server that is not Serper's; theirs is in SERPER_API_KEY.
 
         Raises:
             InputError: SERPER_API_KEY is not set, or can be no key.
         """
-        key = os.environ.get(KEY, "").strip()
+        key = os.environ.get(KEY, "").strip() if key is None else key
         if not key:
             raise InputError(
                 f"Web search needs a key: set the environment variable {KEY}, or replay recorded "

@@ -1,7 +1,10 @@
 """The table of data sets, ``config/datasets.tsv``, and whether a file is what it says.
 
-Each row pins one file of the Hugging Face Hub by commit and sha256. What nobody could check is
-written ``unverified``, and such a row is not downloaded (``pinned``).
+Each row pins one file of the Hugging Face Hub by commit and sha256. Where nobody has published a
+sha256, because the file is in git itself and not in its large file storage, sha256 and size are
+``by-revision``: the commit pins the file, and a download is compared with the git digest that the
+Hub gives for it there (``tasks.hub``). What nobody could check at all is written ``unverified``,
+and such a row is not downloaded (``pinned``).
 """
 
 import hashlib
@@ -18,7 +21,9 @@ from mem1.tasks import rows
 
 TABLE = Path(__file__).resolve().parents[2] / "config" / "datasets.tsv"
 UNVERIFIED = "unverified"
+BY_REVISION = "by-revision"
 Unverified = Literal["unverified"]
+ByRevision = Literal["by-revision"]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 FACTS = ("size", "sha256", "count")
@@ -32,8 +37,8 @@ class Dataset(Section):
     hub: str = Field(pattern="^[^/]+/[^/]+$", description="repository on the Hub")
     revision: Commit | Unverified
     file: str = Field(min_length=1, description="path in the repository")
-    sha256: Digest | Unverified
-    size: Annotated[int, Field(ge=1)] | Unverified = Field(description="bytes")
+    sha256: Digest | ByRevision | Unverified
+    size: Annotated[int, Field(ge=1)] | ByRevision | Unverified = Field(description="bytes")
     count: Annotated[int, Field(ge=1)] | Unverified = Field(description="questions or passages")
     licence: str
     hops: Literal["single", "multi", "unknown"]
@@ -138,12 +143,24 @@ def measure(path: Path, compressed: bool) -> Facts:
     return Facts(size, digest.hexdigest(), count)
 
 
+def git_digest(path: Path) -> str:
+    """The name that git gives to the content of ``path``: a sha1 over its size and its bytes."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def differences(dataset: Dataset, facts: Facts) -> list[str]:
-    """What of ``facts`` is not what the table says; what it does not know differs too."""
+    """What of ``facts`` is not what the table says.
+
+    What is ``unverified`` differs too; what is ``by-revision`` is not compared here.
+    """
     return [
         f"{name} {getattr(facts, name)} (table: {getattr(dataset, name)})"
         for name in FACTS
-        if getattr(facts, name) != getattr(dataset, name)
+        if getattr(dataset, name) not in (getattr(facts, name), BY_REVISION)
     ]
 
 

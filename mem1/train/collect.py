@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mem1.agent import context
 from mem1.agent.engines.base import Engine, Sampling
+from mem1.agent.formats.short import SHORT
 from mem1.agent.protocol import PromptKind
 from mem1.agent.rollout import rollout, scored
 from mem1.agent.text import Codec
@@ -103,7 +104,7 @@ class Arena:
             self.codec,
             self.agent,
             Sampling(settings.temperature, self.agent.max_new_tokens),
-            prompt=self.policy,
+            prompt=SHORT[self.policy],
             system="rl",
             seed=seed,
             samples=range(settings.group),

@@ -19,7 +19,7 @@ from mem1.stages import TrainingRun
 from mem1.tracking import Live
 from mem1.train import session
 from mem1.train.checkpoint import Checkpoints
-from mem1.train.model import load_model, new_model, save_model
+from mem1.train.model import load_checkpoint, new_model, save_model
 from mem1.train.processes import Processes
 
 SCRATCH = "scratch"
@@ -58,7 +58,7 @@ class Job:
             torch.nn.Module.to(model, processes.device)
             return cls(command, arguments, inputs, run, model, codec, tokenizer, processes)
         start = Path(arguments.start)
-        model, codec = load_model(start)
+        model, codec = load_checkpoint(start, torch.float32)
         if tokenizer is not None:
             expected = load_codec(tokenizer).backend.get_vocab(with_added_tokens=True)
             if codec.backend.get_vocab(with_added_tokens=True) != expected:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from mem1.agent.text import Codec, load_codec
@@ -68,9 +69,36 @@ def load_model(folder: Path) -> tuple[PreTrainedModel, Codec]:
         folder, dtype=torch.float32, local_files_only=True, attn_implementation="sdpa"
     )
     codec = load_codec(folder)
-    if codec.size != model.config.vocab_size:
+    if codec.size > model.config.vocab_size:
         raise InputError(
             f"{folder}: the tokenizer has {codec.size} tokens and the model "
             f"{model.config.vocab_size}: they do not belong together."
         )
+    return model, codec
+
+
+def load_checkpoint(
+    folder: Path, dtype: torch.dtype | None = None
+) -> tuple[PreTrainedModel, Codec]:
+    """The model in ``folder``, saved here or published by others, and its tokenizer.
+
+    What was saved here is loaded as ``load_model`` does. A published checkpoint keeps its own
+    type of weights unless ``dtype`` names one, and can have more rows than there are tokens.
+
+    Raises:
+        InputError: something is missing, damaged, or of an architecture that is not known.
+    """
+    if (folder / DIGEST).is_file():
+        return load_model(folder)
+    codec = load_codec(folder)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype or "auto", local_files_only=True, attn_implementation="sdpa"
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{folder} is no checkpoint that transformers can load ({first}): correct the path, or "
+            f"download it again."
+        ) from error
     return model, codec

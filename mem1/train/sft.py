@@ -1,16 +1,14 @@
 """Supervised warm start: next-token loss on the sampled tokens of demonstrations.
 
-Same trees, same loss mask and same loop as reinforcement learning. The demonstrations are
-imperfect on purpose (configuration); the paper's come from GPT-4o (appendix, Table 4).
+Same trees, same loss mask and same loop as reinforcement learning. The demonstrations are a
+script's, imperfect on purpose (configuration), or a teacher's (``sft.teacher``); the paper's come
+from GPT-4o (appendix, Table 4).
 """
 
-from collections.abc import Sequence
-
 from mem1.config_learning import Sft
-from mem1.records import Question
-from mem1.seeding import derive, stream
+from mem1.seeding import stream
 from mem1.train.batch import PAD, ROW_TOKENS, collate
-from mem1.train.demonstrations import Teacher, mixed_tasks
+from mem1.train.demonstrations import Source
 from mem1.train.forward import Actor
 from mem1.train.objective import sft_loss
 from mem1.train.trainee import Trainee, rate
@@ -20,32 +18,25 @@ LARGEST_OFFSET = 1024  # position ids start at random up to this one, as in the 
 
 
 class SftTraining:
-    """One optimizer step on demonstrations that are played for it."""
+    """One optimizer step on demonstrations that are drawn for it."""
 
     def __init__(
         self,
         settings: Sft,
         seed: int,
         trainee: Trainee[Actor],
-        questions: Sequence[Question],
-        turns: dict[int, int],
-        teacher: Teacher,
+        source: Source,
     ) -> None:
         self._settings = settings
         self._seed = seed
         self._trainee = trainee
-        self._questions = questions
-        self._turns = turns
-        self._teacher = teacher
+        self._source = source
 
     def step(self, number: int) -> dict[str, float]:
         """Train on step ``number``; returns what is logged."""
         settings = self._settings
         random = stream(self._seed, "sft", number)
-        tasks = mixed_tasks(
-            self._questions, settings.horizons, self._turns, random, count=settings.batch
-        )
-        played = self._teacher.play(tasks, derive(self._seed, "sft teacher", number))
+        played = self._source.draw(number, settings.batch, random)
         trees = [
             pack(views_of(one, index)).shifted(random.randint(0, LARGEST_OFFSET))
             for index, one in enumerate(played)

@@ -8,12 +8,13 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from mem1.agent import context
 from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.hf import HFEngine
+from mem1.agent.formats.short import SHORT
+from mem1.agent.memory import catalogue
 from mem1.agent.rollout import rollout
 from mem1.agent.text import Codec
-from mem1.config import Agent, Model, World
+from mem1.config import Agent, Memory, Model, World
 from mem1.config_files import load
 from mem1.config_retrieval import Retrieval
 from mem1.envs.search import SearchEnvironment
@@ -31,11 +32,14 @@ from mem1.train.objective import value_loss
 from mem1.train.processes import ALONE
 from mem1.train.tree import pack, views_of
 
-AGENT = Agent(max_context=2048, max_new_tokens=20, max_info=160, truncate_budget=150)
+MEMORY = Memory(
+    summary_tokens=20, overwrite_tokens=20, note_tokens=8, evolve_tokens=8, notes=2, encoder=None
+)
+AGENT = Agent(max_context=2048, max_new_tokens=20, max_info=160, truncate_budget=150, memory=MEMORY)
 RL = load(Path(__file__).parents[2] / "config" / "config.yaml").rl.model_copy(
     update={"tasks": 1, "group": 3, "minibatches": 1}
 )
-POLICIES = ("mem1", "full", "truncate")
+POLICIES = ("mem1", "full", "truncate", "summary", "amem")
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +67,16 @@ def group(request: pytest.FixtureRequest, model: PreTrainedModel, codec: Codec) 
         bm25.in_memory(world.passages, Retrieval(k=3, k1=1.5, b=0.75)), 3, AGENT, codec
     )
     tasks = mixed_tasks(world.questions, [3], {3: 5}, Random(0), count=1)
+    form = SHORT["full" if request.param == "full" else "mem1"]
     return rollout(
         tasks,
         HFEngine(model, codec),
-        context.policy(request.param, AGENT),
+        catalogue.policy(request.param, AGENT, codec, form),
         environment,
         codec,
         AGENT,
         Sampling(1.0, AGENT.max_new_tokens),
-        prompt="full" if request.param == "full" else "mem1",
+        prompt=form,
         system="test",
         seed=1,
         samples=range(3),

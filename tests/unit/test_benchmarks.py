@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import common
+from benchmarks import common, generated_text
 from benchmarks.rows import VARIANTS, Lengths, trajectory, visible
 from benchmarks.updates import Case, Limits, apart, build, first_runs
 from mem1.errors import InputError
@@ -156,3 +156,69 @@ def test_engine_and_generate_give_the_same_greedy_tokens(tmp_path: Path) -> None
         for side in ("engine", "generate"):
             assert found[mode][side]["tokens_per_s"]["median"] > 0
         assert found[mode]["ratio"]["runs"] == 1
+
+
+def test_bm25_finds_what_the_formula_says(tmp_path: Path) -> None:
+    document = run(
+        "bm25", tmp_path / "result.json", "--passages", "400", "--queries", "40",
+        "--few", "2", "--rounds", "2",
+    )  # fmt: skip
+    (case,) = document["results"]["cases"]
+
+    assert case["corpus"]["passages"] == 400
+    assert case["same_top_k_as_formula"] == {"queries": 40, "same": 40, "share": 1.0}
+    for work in ("build", "load"):
+        assert case["mem1"][work]["cpu_s"] > 0
+        assert case["mem1"][work]["peak_bytes"] > 2**20
+    assert case["mem1"]["queries_per_s"]["runs"] == 2
+    if "not_run" in case["rank_bm25"]["build"]:
+        assert case["rank_bm25"]["build"]["not_run"].startswith("rank_bm25 is not installed")
+    else:
+        assert case["rank_bm25"]["mem1_times_faster"]["runs"] == 2
+    assert set(case["pyserini"]) == {"build"}
+    assert case["pyserini"]["build"]["not_run"] in ("no Java", "--pyserini was not given")
+
+
+def test_a_larger_corpus_begins_with_the_smaller_one(tmp_path: Path) -> None:
+    texts = []
+    for passages in (20, 50):
+        folder = tmp_path / str(passages)
+        folder.mkdir()
+        facts = generated_text.write(folder, passages, 5, seed=0)
+        texts.append((folder / "passages.jsonl").read_text(encoding="utf-8"))
+        words = [word for line in texts[-1].splitlines() for word in spoken(line)]
+        assert facts == {
+            "passages": passages, "words": len(words), "distinct_words": len(set(words))
+        }  # fmt: skip
+    assert texts[1].startswith(texts[0])
+
+
+def spoken(line: str) -> list[str]:
+    passage = json.loads(line)
+    return f"{passage['title']} {passage['text']}".split()
+
+
+def test_queries_are_spans_of_the_passages(tmp_path: Path) -> None:
+    generated_text.write(tmp_path, 30, 20, seed=0)
+    lines = (tmp_path / "passages.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [f" {' '.join(spoken(line))} " for line in lines]
+    for query in json.loads((tmp_path / "queries.json").read_text(encoding="utf-8")):
+        words = query.split()
+        half = len(words) // 2
+        assert 5 <= len(words) <= 8
+        for span in (words[:half], words[half:]):
+            assert any(f" {' '.join(span)} " in text for text in texts)
+
+
+def test_the_server_is_measured_for_each_number_of_clients(tmp_path: Path) -> None:
+    document = run(
+        "retrieval_server", tmp_path / "result.json", "--passages", "300", "--searches", "64",
+        "--rounds", "1",
+    )  # fmt: skip
+    results = document["results"]
+
+    assert document["machine"]["clock"] == "wall"
+    assert results["http_by_clients"].keys() == {"1", "8", "32"}
+    for row in (results["in_process"], *results["http_by_clients"].values()):
+        assert 0 < row["p50_ms"]["median"] <= row["p99_ms"]["median"]
+        assert row["searches_per_s"]["median"] > 0

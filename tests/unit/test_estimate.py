@@ -58,16 +58,16 @@ def test_the_index_of_the_paper(needs: dict[str, resources.Need]) -> None:
     index = needs["build_index"]
     assert index.memory == pytest.approx(64.559, abs=1e-3)
     assert index.disk == needs["encode_passages"].disk == index.memory
-    assert needs["encode_passages"].gpu_hours == pytest.approx(21_015_324 / 2500 / 3600)
+    assert needs["encode_passages"].gpu_hours == pytest.approx(21_015_324 / 680 / 3600)
 
 
 def test_the_training_of_the_paper(needs: dict[str, resources.Need]) -> None:
     # 64 x 5560 tokens, 22 FLOP a parameter; 64 x 6 x 200 sampled tokens
-    update = 22 * 7.6e9 * 64 * 5560 / (989e12 * 0.3)
+    update = 22 * 7.62e9 * 64 * 5560 / (989e12 * 0.3)
     sample = 64 * 6 * 200 / 500
     run = needs["train_rl rl-mem1"]
     assert run.gpu_hours == pytest.approx(500 * (update + sample) / 3600)
-    assert run.memory == pytest.approx(7.6 * 34 / 4)
+    assert run.memory == pytest.approx(7.62 * 34 / 4)
 
 
 def test_the_evaluation_of_the_paper(needs: dict[str, resources.Need]) -> None:
@@ -87,6 +87,14 @@ def test_every_rule_of_full_scale_is_in_the_table(
 
 def test_every_assumption_says_where_it_is_from() -> None:
     assert all(one.source and one.value > 0 for one in resources.ASSUMPTIONS.values())
+
+
+def test_parameters_are_those_of_the_published_shapes() -> None:
+    width, inner, heads = 3584, 18_944, 512  # heads: 4 of 128 for keys and for values
+    layer = 2 * width * width + 2 * width * heads + 3 * width * inner
+    assert resources.ASSUMPTIONS["parameters"].value == pytest.approx(
+        2 * 152_064 * width + 28 * layer, rel=1e-3
+    )
 
 
 def test_small_presets_have_nothing_to_estimate() -> None:

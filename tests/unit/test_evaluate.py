@@ -20,17 +20,23 @@ from mem1.tasks.compose import save_panel
 NAMES = ["Ada", "Bo", "Cy", "Di", "Ed", "Fay"]
 
 
-def make_inputs(folder: Path) -> list[str]:
-    """A world of six pages, a panel of three tasks; the arguments of the command."""
+def bytewise(folder: Path) -> Path:
+    """A tokenizer of bytes."""
     from tokenizers import Tokenizer
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(alphabet)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    (folder / "tokenizer").mkdir()
-    tokenizer.save(str(folder / "tokenizer" / "tokenizer.json"))
-    write_json(folder / "tokenizer" / "tokenizer_config.json", {})
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_json(folder / "tokenizer_config.json", {})
+    return folder
+
+
+def make_inputs(folder: Path) -> list[str]:
+    """A world of six pages, a panel of three tasks; the arguments of the command."""
+    bytewise(folder / "tokenizer")
     pages = [Passage(id=n, title=n, text=f"{n} lives in {n}ville.") for n in NAMES]
     write_jsonl(folder / "passages.jsonl", pages)
     bm25.build(pages, Retrieval(k=3, k1=1.5, b=0.75), folder / "index")
@@ -119,7 +125,7 @@ def test_an_engine_that_needs_a_model_asks_for_it(tmp_path: Path) -> None:
     write_json(tmp_path / "config.json", {**config, "engine": "hf"})
     with pytest.raises(InputError, match="--model"):
         evaluate.main(arguments)
-    with pytest.raises(InputError, match=r"index.digest\.json does not exist"):
+    with pytest.raises(InputError, match=r"index.tokenizer\.json does not exist"):
         evaluate.main([*arguments, "--model", str(tmp_path / "index")])
 
 

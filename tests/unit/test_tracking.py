@@ -3,21 +3,11 @@ import sys
 
 import pytest
 
-from mem1 import track_init, track_results, track_run, tracking
+from mem1 import track_results, track_run, tracking
 from mem1.errors import InputError
 from mem1.records import Score, StepMetrics, Trajectory, Turn, write_jsonl
 
 CONFIG = {"name": "rl-mem1", "rl": {"steps": 6, "optimizer": {"lr": 0.001}}}
-
-
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory):
-    """A real sqlite tracker; its own rule makes it."""
-    folder = tmp_path_factory.mktemp("tracker")
-    address = f"sqlite:///{folder / 'mlflow.db'}"
-    track_init.main(["--tracking-uri", address, "--output", str(folder / "receipt.json")])
-    assert json.loads((folder / "receipt.json").read_text())["tracker"] == "sqlite:///mlflow.db"
-    return address
 
 
 @pytest.fixture

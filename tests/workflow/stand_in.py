@@ -10,9 +10,15 @@ from mem1.provenance import write_json
 WORLD = ("passages.jsonl", "questions.jsonl", "manifest.json")
 TRAINED = ("model/config.json", "model/model.safetensors", "metrics.jsonl")
 TABLES = ("table1.csv", "table1.md", "table1.tex", "table1-full.md", "ratios.csv", "ratios.md")
-DRAWN = ("figure4", "figure6", "training")
-FIGURES = [f"{name}.{kind}" for name in DRAWN for kind in ("png", "svg", "pdf")]
-GAPS = [f"figures/mask_gap.{kind}" for kind in ("png", "svg", "pdf")]
+TABLES += tuple(
+    f"{name}.{kind}"
+    for name in ("table3", "table4", "format-reward")
+    for kind in ("csv", "md", "tex")
+)
+DRAWN = ("budget", "figure2", "figure4", "figure5", "figure6", "training")
+FIGURES = [f"{name}.{kind}" for name in DRAWN for kind in ("png", "svg", "pdf", "csv")]
+FIGURES += ["figure5.md", "captions.md"]
+GAPS = [f"figures/mask_gap.{kind}" for kind in ("png", "svg", "pdf", "csv")]
 GAPS += ["tables/mask_gap.csv", "tables/mask_gap.md"]
 FILES = {
     "make_world": WORLD,
@@ -24,6 +30,7 @@ FILES = {
     "train_rl": TRAINED,
     "train_base": TRAINED,
     "render_tables": (*TABLES, "manifest.json"),
+    "render_claims": ("claims.md", "claims.json", "claims.manifest.json"),
     "render_figures": (*FIGURES, "manifest.json"),
     "retrieval_report": ("tables/retrieval.csv", "tables/retrieval.md", "retrieval.manifest.json"),
     "mask_gap": (*GAPS, "mask_gap.manifest.json"),

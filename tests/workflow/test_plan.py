@@ -7,7 +7,8 @@ import pytest
 from tests.workflow.conftest import copy_to
 
 TRAINING = {"train_sft": 2, "train_rl": 2, "verify": 1, "track_run": 4}
-ALWAYS = {"make_tokenizer": 1, "render_tables": 1, "render_figures": 1, "track_init": 1}
+RENDER = {"render_tables": 1, "render_figures": 1, "render_claims": 1}
+ALWAYS = {"make_tokenizer": 1, **RENDER, "track_init": 1}
 
 
 def test_mini_plans_trainings_and_35_evaluations(copy):
@@ -44,27 +45,54 @@ def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
     }
 
 
-def test_paper_plans_one_corpus_for_training_and_evaluation(tmp_path):
-    paper = copy_to(tmp_path, stand_ins=False)
-    model = paper.folder / "models" / "Qwen2.5-7B"
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory):
+    """The workflow with something in the place of the base model of preset paper."""
+    made = copy_to(tmp_path_factory.mktemp("paper"), stand_ins=False)
+    model = made.folder / "models" / "Qwen2.5-7B"
     model.mkdir(parents=True)
     for name in ("config.json", "model.safetensors.index.json", "tokenizer.json"):
         (model / name).write_text("stands in for the base model", encoding="utf-8")
+    return made
+
+
+def test_a_dry_run_of_full_scale_says_what_it_takes(paper):
+    done = paper.snakemake("-n", "--configfile", "config/paper.yaml")
+    assert "| build_index | 64.6 | 64.6 |" in done.stderr
+    assert "| assumption | value |" in done.stderr
+    assert "assumption" not in done.stdout
+
+
+def test_paper_plans_one_corpus_for_training_and_evaluation(paper):
     assert paper.plan("--configfile", "config/paper.yaml") == {
         "import_corpus": 1,
         "import_questions": 2,
         "encode_passages": 2,
         "build_index": 1,
         "compose": 8,
+        "distill": 1,
+        "train_sft": 1,
         "train_rl": 2,
         "verify": 1,
-        "evaluate": 21,
-        "render_tables": 1,
-        "render_figures": 1,
+        "evaluate": 80,
+        **RENDER,
         "track_init": 1,
-        "track_run": 2,
+        "track_run": 3,
         "track_results": 1,
     }
+
+
+def test_memory_follows_the_size_of_the_index(tmp_path):
+    sample = copy_to(tmp_path, stand_ins=False)
+    index = sample.folder / "results/sample/index/test"
+    index.mkdir(parents=True)
+    (index / "manifest.json").write_text("{}", encoding="utf-8")
+    with open(index / "index.faiss", "wb") as file:
+        file.truncate(5 * 10**9)  # without using the disk
+    arguments = ("-n", "--configfile", "config/sample.yaml")
+    planned = sample.snakemake(*arguments, MEM1_SAMPLE_DATA=str(tmp_path)).stdout
+    assert "rule evaluate" in planned
+    assert "mem_mb=7000" in planned
 
 
 def test_ablations_plan_one_warm_start_and_what_compares_its_runs(copy):
@@ -86,13 +114,40 @@ def test_ablations_plan_one_warm_start_and_what_compares_its_runs(copy):
         assert f"results/ablations/{name}" in planned
 
 
+def test_training_seeds_repeat_trainings_and_their_evaluations(copy):
+    one, three = (copy.plan(*copy.overlay(f"seeds: {seeds}\n")) for seeds in ([0], [0, 1, 2]))
+    repeated = {"train_sft", "train_rl", "distill", "track_run", "evaluate"} & one.keys()
+    assert {name: three[name] for name in repeated} == {name: 3 * one[name] for name in repeated}
+    assert {k: n for k, n in three.items() if k not in repeated} == {
+        k: n for k, n in one.items() if k not in repeated
+    }
+
+
 @pytest.mark.parametrize(
-    "elsewhere", ["url: 'http://127.0.0.1:8000'", "kind: web", "cache: replay"]
+    "elsewhere",
+    [
+        "url: 'http://127.0.0.1:8000'",
+        "url: {train: 'http://127.0.0.1:8000', test: 'http://127.0.0.1:8001'}",
+        "kind: web",
+        "cache: replay",
+    ],
 )
 def test_no_index_is_built_where_none_is_searched(copy, elsewhere):
     planned = copy.plan(*copy.overlay(f"retrieval: {{{elsewhere}}}\n"))
     assert planned["evaluate"] > 0
     assert "build_index" not in planned
+
+
+def test_a_run_is_compared_with_the_committed_one_where_there_is_one(tmp_path):
+    kept = copy_to(tmp_path, stand_ins=False)
+    folder = kept.folder / "results/reference/smoke"
+    folder.mkdir(parents=True)
+    (folder / "reference.json").write_text("{}", encoding="utf-8")
+    smoke = ("--configfile", "config/smoke.yaml")
+    assert kept.plan(*smoke)["reference_report"] == 1
+    assert "compare" not in kept.plan(*smoke)
+    assert kept.plan("compare", *smoke)["compare"] == 1
+    assert "reference_report" not in kept.plan()
 
 
 @pytest.mark.parametrize("target", [[], ["base"]])

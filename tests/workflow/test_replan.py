@@ -4,7 +4,8 @@ import pytest
 
 from tests.workflow.conftest import Copy, copy_to
 
-RENDER = {"render_tables": 1, "render_figures": 1, "track_results": 1}
+DRAWN = {"render_tables": 1, "render_figures": 1, "render_claims": 1}
+RENDER = {**DRAWN, "track_results": 1}
 GAP = {"mask_gap": 1}
 SMOKE = ("--configfile", "config/smoke.yaml")
 
@@ -37,6 +38,30 @@ def edited(done):
 
 def test_a_second_run_does_nothing(done):
     assert done.plan(*SMOKE) == {}
+
+
+@pytest.mark.parametrize(
+    ("target", "gone", "rule"),
+    [
+        ("figures", "figures", "render_figures"),
+        ("tables", "tables/table1.csv", "render_tables"),
+        ("claims", "claims.json", "render_claims"),
+        ("results/smoke/figures/figure2.png", "figures/figure2.png", "render_figures"),
+        ("results/smoke/tables/table4.md", "tables/table4.md", "render_tables"),
+    ],
+)
+def test_what_is_asked_for_is_made_from_the_records_there_are(done, target, gone, rule):
+    path = done.folder / "results/smoke" / gone
+    path.rename(aside := done.folder / "aside")
+    try:
+        assert done.plan(target, *SMOKE).items() - {(target, 1)} == {(rule, 1)}
+    finally:
+        aside.rename(path)
+
+
+@pytest.mark.parametrize("target", ["figures", "tables", "claims"])
+def test_nothing_is_planned_for_what_is_there(done, target):
+    assert done.plan(target, *SMOKE) == {}
 
 
 def test_rl_learning_rate_replans_rl_and_what_follows(done):

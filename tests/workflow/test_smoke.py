@@ -56,8 +56,9 @@ def test_the_table_has_measured_cells_and_cells_of_the_paper(smoke):
 
 
 def test_figures_are_files_of_their_kind(smoke):
-    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
-    for name in ("figure4", "figure6", "training", "mask_gap"):
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF", "csv": b""}
+    drawn = ("budget", "figure2", "figure4", "figure5", "figure6", "training", "mask_gap")
+    for name in drawn:
         for kind, magic in start.items():
             path = smoke.folder / f"results/smoke/figures/{name}.{kind}"
             assert path.read_bytes().startswith(magic)

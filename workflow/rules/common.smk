@@ -31,6 +31,17 @@ def checked(values):
     return settings
 
 
+def say_what_it_takes():
+    """What a preset of full scale takes, on the screen before the plan of a dry run."""
+    shown = workflow.output_settings
+    if shown.dryrun and not shown.quiet and CONFIG.sources.kind == "hub":
+        from mem1 import resources
+        from mem1.tasks import catalogue
+
+        found = resources.needs(CONFIG, catalogue.read())
+        print(resources.markdown(found), file=sys.stderr, flush=True)
+
+
 def prepare_environment():
     """Commands run with this Python and this repository, and write to the same databases."""
     first = {"PATH": Path(sys.executable).parent, "PYTHONPATH": workflow.basedir}

@@ -7,8 +7,8 @@ rule evaluate:
         config=f"{P}/config/eval-{{system}}.json",
         tasks=f"{P}/tasks/test-{{horizon}}.jsonl",
         passages=f"{P}/world/{corpus('test')}/passages.jsonl",
-        index=index_files("test"),
-        tokenizer=tokenizer_file(),
+        index=system_index("test"),
+        tokenizer=system_tokenizer,
         model=system_files,
         code=code("evaluate"),
     output:
@@ -22,17 +22,12 @@ rule evaluate:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, input: memory(2000, input.index, input.model),
         runtime=60,
     params:
-        index=lambda wildcards: index_folder("test"),
-        tokenizer=subpath(input.tokenizer, parent=True),
-        model=lambda wildcards: (
-            f"--model {system_model(wildcards)}" if system_model(wildcards) else ""
-        ),
+        made_of=system_arguments("test"),
     shell:
         "python -m mem1.evaluate --config {input.config} --system {wildcards.system}"
-        " --tasks {input.tasks} --passages {input.passages} --index {params.index}"
-        " {params.model} --tokenizer {params.tokenizer} --threads {threads}"
-        " --output {output.records}"
+        " --tasks {input.tasks} --passages {input.passages} {params.made_of}"
+        " --threads {threads} --output {output.records}"
         " 2>&1 | tee {log} >&2"

@@ -27,7 +27,7 @@ if CONFIG.mask_gap.system:
                 caption="../report/mask_gap.rst",
                 category="Figures",
             ),
-            vectors=pictures("svg", "pdf", names=["mask_gap"]),
+            others=pictures("svg", "pdf", "csv", names=["mask_gap"]),
             manifest=f"{P}/mask_gap.manifest.json",
         log:
             f"{P}/logs/mask_gap.log",

@@ -46,7 +46,7 @@ rule build_index:
     conda:
         "../../envs/mem1.yaml"
     resources:
-        mem_mb=lambda wildcards, input: max(2000, int(5 * input.size_mb)),
+        mem_mb=lambda wildcards, input: building(input),
         runtime=lambda wildcards, input: max(15, int(input.size_mb / 20)),
     params:
         folder=subpath(output.manifest, parent=True),

@@ -1,5 +1,4 @@
-# Records to the paper's tables and figures, after a check that the models are what their
-# manifests say.
+# Records to the paper's tables, after a check that the models are what their manifests say.
 
 
 rule verify:
@@ -14,6 +13,7 @@ rule verify:
         ),
         world=[f"{P}/world/train/manifest.json"] if CONFIG.runs else [],
         index=index_files("train") if CONFIG.runs else [],
+        demonstrations=distilled(),
     output:
         f"{P}/verified.json",
     log:
@@ -45,6 +45,14 @@ rule render_tables:
             caption="../report/table1.rst",
             category="Tables",
         ),
+        papers=report(
+            expand(f"{P}/tables/{{name}}.csv", name=PAPER_TABLES),
+            caption="../report/paper_tables.rst",
+            category="Tables",
+        ),
+        texts=expand(
+            f"{P}/tables/{{name}}.{{kind}}", name=PAPER_TABLES, kind=["md", "tex"]
+        ),
         others=expand(f"{P}/tables/{{name}}", name=TABLES),
         ablations=report(
             expand(f"{P}/tables/{{name}}", name=ABLATIONS if compared() else []),
@@ -66,43 +74,4 @@ rule render_tables:
         folder=subpath(output.table, parent=True),
     shell:
         "python -m mem1.render_tables --config {input.config} --records-dir {params.records}"
-        " {params.train} --expected {input.expected} --output-dir {params.folder} 2>&1 | tee {log} >&2"
-
-
-rule render_figures:
-    input:
-        config=f"{P}/config/analysis.json",
-        expected=repository("config/expected.yaml"),
-        records=records(),
-        metrics=metrics(CONFIG.runs),
-        verified=f"{P}/verified.json" if CONFIG.runs else [],
-        code=code("render_figures"),
-    output:
-        manifest=f"{P}/figures/manifest.json",
-        figure4=report(
-            pictures("png", names=["figure4"]),
-            caption="../report/figure4.rst",
-            category="Figures",
-        ),
-        curves=report(
-            pictures("png", names=curves()),
-            caption="../report/curves.rst",
-            category="Figures",
-        ),
-        vectors=pictures("svg", "pdf"),
-    log:
-        f"{P}/logs/render_figures.log",
-    benchmark:
-        f"{P}/benchmarks/render_figures.tsv"
-    conda:
-        "../../envs/mem1.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=15,
-    params:
-        records=lambda wildcards: f"{P}/eval",
-        train=lambda wildcards: f"--train-dir {P}/train" if CONFIG.runs else "",
-        folder=subpath(output.manifest, parent=True),
-    shell:
-        "python -m mem1.render_figures --config {input.config} --records-dir {params.records}"
         " {params.train} --expected {input.expected} --output-dir {params.folder} 2>&1 | tee {log} >&2"

@@ -22,12 +22,37 @@ def tokenizer_file():
 def index_files(split):
     """The index that a split is searched in; none where a server, the web or kept answers are."""
     index = f"{index_folder(split)}/manifest.json"
-    return [index] if CONFIG.retrieval.searches_index else []
+    return [index] if CONFIG.retrieval.at(split).searches_index else []
 
 
 def index_folder(split):
     """The folder of that index, which also names the database of kept answers."""
     return f"{P}/index/{corpus(split)}"
+
+
+def memory(least, *read):
+    """MB of memory: ``least``, and as much as the files of the folders that ``read`` stand for.
+
+    An index and the weights of a model are mapped or loaded; passages stay on the disk. What is
+    not there yet has no size: Snakemake says <TBD>, and asks again when it is.
+    """
+    named = [file for files in read for file in files]
+    for file in named:
+        os.stat(file)  # what it raises is what Snakemake takes for <TBD>
+    folders = {Path(file).parent for file in named}
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return least + sum(path.stat().st_size for path in files) // 10**6
+
+
+def building(input):
+    """MB of memory of a build: a dense index takes its vectors, BM25 two times the passages.
+
+    Measured with a million passages; neither holds the passages themselves.
+    """
+    words = CONFIG.retrieval.kind != "dense" or CONFIG.retrieval_report.k is not None
+    size = 1.2 * sum(map(os.path.getsize, input.vectors))
+    size += 3 * os.path.getsize(input.passages) if words else 0
+    return 2000 + int(size / 10**6)
 
 
 def vectors(kind, split="{{split}}"):

@@ -1,5 +1,5 @@
-# Trainings. They take long, so what they read is `ancient()`: a new time stamp repeats none
-# of them. Their frozen section does, and so does the model they start from. Their manifests
+# Trainings. They take long, so what they read is `ancient()`: a new time stamp repeats none of
+# them. Their frozen section does, and so do the model they start from and a teacher. Manifests
 # record digests of code and inputs; `verify` compares those with the files of today.
 # Checkpoints are no outputs, because Snakemake deletes the outputs of a job that failed.
 
@@ -11,6 +11,7 @@ rule train_sft:
         tokenizer=ancient(tokenizer_file()),
         world=ancient(f"{P}/world/train/manifest.json"),
         index=ancient(index_files("train")),
+        demonstrations=teacher_of,
         tracking=ancient(f"{P}/tracking/init.json"),
         code=ancient(code("train_sft")),
     output:
@@ -27,19 +28,22 @@ rule train_sft:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, input: memory(2000, input.index, input.start),
         runtime=60,
     params:
         start=start_folder,
         tokenizer=subpath(input.tokenizer, parent=True),
-        world=subpath(input.world, parent=True),
-        index=lambda wildcards: index_folder("train"),
+        taught=lambda wildcards, input: (
+            f"--demonstrations {input.demonstrations}"
+            if input.demonstrations
+            else f"--world {Path(input.world).parent} --index {index_folder('train')}"
+        ),
         checkpoints=lambda wildcards: checkpoints(wildcards.run, f"run-{wildcards.run}"),
         folder=subpath(output.manifest, parent=True),
         experiment=CONFIG.preset,
     shell:
         "python -m mem1.train_sft --config {input.config} --tokenizer {params.tokenizer}"
-        " --start {params.start} --world {params.world} --index {params.index}"
+        " --start {params.start} {params.taught}"
         " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
         " --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
@@ -68,7 +72,7 @@ rule train_rl:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=lambda wildcards, input: memory(3000, input.index, input.start),
         runtime=60,
         processes=1,  # more with rl.engine: zero3; threads are those of all of them
     params:

@@ -11,10 +11,14 @@ from mem1.errors import InputError
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to decode. ``temperature`` 0 is greedy; there is no top-p or top-k."""
+    """How to decode. ``temperature`` 0 is greedy; there is no top-p or top-k.
+
+    An output ends with the first of the strings ``stop``, none of them empty.
+    """
 
     temperature: float
     max_new_tokens: int
+    stop: tuple[str, ...] = protocol.STOP
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,9 @@ class Output:
     """One sampled continuation, ended by the token that completes a stop string.
 
     ``logprobs[i]`` is the natural log-probability of ``ids[i]`` at the sampling temperature
-    (at temperature 1 for greedy decoding). ``text`` ends with the stop string, even where the
-    last token holds characters behind it.
+    (at temperature 1 for greedy decoding); a server that does not say gives an empty list, and
+    nothing trains on it. ``text`` ends with the stop string, even where the last token holds
+    characters behind it.
     """
 
     ids: list[int]
@@ -37,7 +42,7 @@ class Engine(Protocol):
     def generate(
         self, contexts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
     ) -> list[Output]:
-        """Continue each context up to the first closing tag or ``max_new_tokens``.
+        """Continue each context up to the first stop string or ``max_new_tokens``.
 
         ``seeds[i]`` alone decides the random numbers of context ``i``: what is sampled does
         not depend on which contexts share a call, apart from rounding.
@@ -45,15 +50,15 @@ class Engine(Protocol):
         ...
 
 
-def stop_end(text: str) -> int | None:
-    """Where the first closing tag of an action ends in ``text``; None without one."""
-    ends = [text.find(tag) + len(tag) for tag in protocol.STOP if tag in text]
+def stop_end(text: str, stop: Sequence[str] = protocol.STOP) -> int | None:
+    """Where the first of the strings ``stop`` ends in ``text``; None without one."""
+    ends = [text.find(one) + len(one) for one in stop if one in text]
     return min(ends, default=None)
 
 
-def until_stop(text: str) -> str:
-    """``text`` up to and with its first closing tag; all of it without one."""
-    return text[: stop_end(text)]
+def until_stop(text: str, stop: Sequence[str] = protocol.STOP) -> str:
+    """``text`` up to and with the first of the strings ``stop``; all of it without one."""
+    return text[: stop_end(text, stop)]
 
 
 def certain(text: str, codec: Codec, sampling: Sampling) -> Output:
@@ -68,4 +73,4 @@ def certain(text: str, codec: Codec, sampling: Sampling) -> Output:
             f"agent.max_new_tokens is {sampling.max_new_tokens}, but an output of a script has "
             f"{len(ids)} tokens: raise agent.max_new_tokens."
         )
-    return Output(ids, [0.0] * len(ids), until_stop(codec.decode(ids)))
+    return Output(ids, [0.0] * len(ids), until_stop(codec.decode(ids), sampling.stop))

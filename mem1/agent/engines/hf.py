@@ -2,7 +2,7 @@
 
 A call goes through its contexts in groups of similar length. Each group is prefilled (equal
 contexts once; what an earlier call already computed is reused), then decoded together, one
-token a row and step. A row ends with the token that completes a closing tag, with the end
+token a row and step. A row ends with the token that completes a stop string, with the end
 token, or at the limit, and leaves the rectangle soon after.
 
 Reuse: keys and values of the last call are kept, and a context that starts like one of them
@@ -93,7 +93,7 @@ class HFEngine:
         token_bytes = config.num_hidden_layers * 2 * heads * size * weight.element_size()
         self._max_tokens = group_bytes // token_bytes
         self._reuse_tokens = reuse_bytes // token_bytes
-        self._closing = _closing(codec, config.vocab_size)
+        self._closing: dict[frozenset[str], np.ndarray] = {}
         self._kept: list[tuple[np.ndarray, Tensor]] = []
         self._fingerprint: Tensor | None = None
 
@@ -118,9 +118,8 @@ class HFEngine:
             for group in self._groups(rows, sampling.max_new_tokens):
                 self._prefill(group)
                 self._decode(group, sampling)
-        return [
-            Output(row.ids, row.logprobs, until_stop(self._codec.decode(row.ids))) for row in rows
-        ]
+        texts = [until_stop(self._codec.decode(row.ids), sampling.stop) for row in rows]
+        return [Output(row.ids, row.logprobs, t) for row, t in zip(rows, texts, strict=True)]
 
     def forget(self) -> None:
         """Free what is kept for the next call, when there will be none soon."""
@@ -269,7 +268,7 @@ class HFEngine:
                 row = live[i]
                 row.ids.append(int(tokens[i]))
                 row.logprobs.append(float(logprobs[i]))
-                if last or self._ended(row.ids):
+                if last or self._ended(row.ids, sampling.stop):
                     alive[i] = False
                     start = width - len(row.context)
                     self._keep(row.context + row.ids[:-1], cache.cut(i, start, cache.column))
@@ -288,10 +287,14 @@ class HFEngine:
             places = np.array([[len(row.context) + step] for row in live])
             logits = self._forward(tokens[:, None], places, bias[:, None, None, :], cache)
 
-    def _ended(self, ids: list[int]) -> bool:
+    def _ended(self, ids: list[int], stop: tuple[str, ...]) -> bool:
         if ids[-1] == self._codec.eos:
             return True
-        return bool(self._closing[ids[-1]]) and stop_end(self._codec.decode(ids)) is not None
+        last = frozenset(one[-1] for one in stop)
+        if last not in self._closing:
+            self._closing[last] = _closing(self._codec, self._model.config.vocab_size, last)
+        closing = bool(self._closing[last][ids[-1]])
+        return closing and stop_end(self._codec.decode(ids), stop) is not None
 
 
 def choose(
@@ -318,11 +321,16 @@ def choose(
     return tokens[:, 0].cpu().numpy(), chosen[:, 0].cpu().numpy()
 
 
-def _closing(codec: Codec, size: int) -> np.ndarray:
-    """For each of ``size`` ids, whether its text can hold the end of a tag."""
+def _closing(codec: Codec, size: int, last: frozenset[str]) -> np.ndarray:
+    """For each of ``size`` ids, whether its text can hold one of the characters ``last``.
+
+    Vocabularies write visible ASCII as it is; for other characters any token may.
+    """
+    if not all("!" <= character <= "~" for character in last):
+        return np.ones(size, dtype=bool)
     flags = np.zeros(size, dtype=bool)
     for token, number in codec.backend.get_vocab(with_added_tokens=True).items():
-        flags[number] = ">" in token
+        flags[number] = any(character in token for character in last)
     return flags
 
 

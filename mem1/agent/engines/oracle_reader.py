@@ -14,7 +14,9 @@ from collections.abc import Sequence
 
 from mem1.agent import protocol
 from mem1.agent.engines.base import Output, Sampling, certain
+from mem1.agent.formats.short import SHORT
 from mem1.agent.text import Codec
+from mem1.config_systems import PromptFormat
 from mem1.errors import InputError
 from mem1.records import Question, Task
 from mem1.tasks.scoring import contains_answer
@@ -27,16 +29,22 @@ class OracleReader:
     """Plays all of ``tasks``, each found by its prompt.
 
     Raises:
-        InputError: two tasks have the same prompt but not the same golds.
+        InputError: two tasks have the same prompt but not the same golds, or ``kind`` is a form
+            that it does not write.
     """
 
-    def __init__(self, tasks: Sequence[Task], kind: protocol.PromptKind, codec: Codec) -> None:
+    def __init__(self, tasks: Sequence[Task], kind: PromptFormat, codec: Codec) -> None:
+        if kind not in SHORT:
+            raise InputError(
+                f"The oracle reader writes in the forms {' and '.join(SHORT)}, not in {kind}: give "
+                f"its system one of these as prompt."
+            )
         self._kind = kind
         self._codec = codec
         self._questions: dict[tuple[int, ...], list[Question]] = {}
         for task in tasks:
-            text = protocol.prompt_text([q.text for q in task.questions], kind, task.first)
-            known = self._questions.setdefault(tuple(codec.encode(text)), task.questions)
+            prompt = tuple(SHORT[kind].prompt(task, codec))
+            known = self._questions.setdefault(prompt, task.questions)
             if [q.golds for q in known] != [q.golds for q in task.questions]:
                 raise InputError(
                     f"Task {task.id}: another task asks the same with other golds: remove one."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mem1.agent import protocol
 from mem1.agent.engines.base import Output, Sampling, certain
+from mem1.agent.formats.short import SHORT
 from mem1.agent.text import Codec
 from mem1.config_learning import Imperfections
 from mem1.records import Task
@@ -34,8 +35,7 @@ class ScriptedEngine:
         names = sorted({hop.entity for task in tasks for q in task.questions for hop in q.chain})
         self._solvers: dict[tuple[int, ...], Solver] = {}
         for task in tasks:
-            text = protocol.prompt_text([q.text for q in task.questions], kind, task.first)
-            prompt = tuple(codec.encode(text))
+            prompt = tuple(SHORT[kind].prompt(task, codec))
             if prompt in self._solvers:
                 raise ValueError(f"task {task.id}: another task has the same prompt")
             random = stream(seed, "solver", task.id)

@@ -6,8 +6,9 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from mem1.agent import protocol
+from mem1.agent.chat import ChatTemplate
 from mem1.agent.text import Codec
-from mem1.config import Agent
+from mem1.config import Agent, Memory
 from mem1.records import Question, Task
 
 TEXT = """
@@ -42,6 +43,19 @@ def byte_codec() -> Codec:
     return Codec(tokenizer)
 
 
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def chat_codec() -> Codec:
+    """Bytes, with the marks and a template of messages in ChatML."""
+    codec = byte_codec()
+    codec.backend.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    return Codec(codec.backend, codec.backend.token_to_id("<|im_end|>"), ChatTemplate(CHAT))
+
+
 @pytest.fixture(scope="session")
 def words() -> Codec:
     return word_codec()
@@ -52,9 +66,19 @@ def characters() -> Codec:
     return byte_codec()
 
 
+@pytest.fixture(scope="session")
+def chatting() -> Codec:
+    return chat_codec()
+
+
+MEMORY = Memory(
+    summary_tokens=12, overwrite_tokens=10, note_tokens=8, evolve_tokens=9, notes=2, encoder=None
+)
+
+
 @pytest.fixture
 def agent() -> Agent:
-    return Agent(max_context=400, max_new_tokens=24, max_info=40, truncate_budget=60)
+    return Agent(max_context=800, max_new_tokens=24, max_info=40, truncate_budget=60, memory=MEMORY)
 
 
 def question(text: str, gold: str) -> Question:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mem1.agent.context import full_context, policy
 from mem1.config import Agent
 from mem1.errors import InputError
-from mem1.records import Turn
+from mem1.records import Call, Turn
 
 LIMITS = Agent(max_context=400, max_new_tokens=24, max_info=40, truncate_budget=60)
 
@@ -93,3 +93,9 @@ def test_no_context_is_longer_than_foretold(sizes: list[tuple[int, int]], name: 
 def test_a_full_history_is_foretold_to_end_at_the_largest_context() -> None:
     assert policy("full", LIMITS).longest(50, 2) == 50 + 24 + 40 + 24
     assert policy("full", LIMITS).longest(50, 90) == 400
+
+
+def test_calls_that_a_policy_does_not_make_are_refused() -> None:
+    call = Call(purpose="summary", context=[], output=[], text="")
+    with pytest.raises(ValueError, match="not the calls of policy mem1"):
+        policy("mem1", LIMITS).context([1], THREE, [call])

@@ -7,6 +7,8 @@ import pytest
 from mem1.agent import protocol
 from mem1.agent.context import policy
 from mem1.agent.engines.base import Output, Sampling
+from mem1.agent.formats.catalogue import FORMATS
+from mem1.agent.formats.short import SHORT
 from mem1.agent.rollout import rollout, scored
 from mem1.agent.text import Codec
 from mem1.config import Agent
@@ -68,7 +70,7 @@ def run(
         codec,
         agent,
         Sampling(1.0, agent.max_new_tokens),
-        prompt="mem1",
+        prompt=SHORT["mem1"],
         system="s",
         seed=7,
         samples=samples,
@@ -229,3 +231,53 @@ def test_seconds_of_turns_add_up_to_those_of_the_trajectory(
     for done in run(tasks, lambda _: SEARCH, words, agent)[0]:
         assert done.seconds == pytest.approx(sum(turn.seconds for turn in done.turns))
         assert done.seconds > 0
+
+
+CALL = '<think>a</think><tool_call>{"name": "web_search", "arguments": {"query": ["x", "y"]}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "search", "queries"),
+    [
+        ("search-r1", "<search>x</search>", ("x",)),
+        ("instruct", "<think>a</think><search>x</search>", ("x",)),
+        ("deepresearcher", f"{CALL}</tool_call>", ("x", "y")),
+    ],
+)
+def test_the_form_decides_how_the_agent_is_read_and_answered(
+    name: str, search: str, queries: tuple[str, ...], chatting: Codec, tasks: list[Task]
+) -> None:
+    form = next(one for known, one in FORMATS.items() if known == name)
+    texts = iter([search, "Ada", "<think>a</think><answer>blue; green</answer>"])
+    engine, echo = Told(chatting, lambda _: next(texts)), Echo(chatting)
+    limits = Agent(max_context=9000, max_new_tokens=200, max_info=200, truncate_budget=200)
+    samplings: list[Sampling] = []
+    generate = engine.generate
+
+    def remember(
+        contexts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
+    ) -> list[Output]:
+        samplings.append(sampling)
+        return generate(contexts, sampling, seeds)
+
+    engine.generate = remember  # type: ignore[method-assign]
+    [done] = rollout(
+        [tasks[1]],
+        engine,
+        policy("full", limits),
+        echo,
+        chatting,
+        limits,
+        Sampling(1.0, 200),
+        prompt=form,
+        system="s",
+        seed=7,
+        progress=False,
+    )
+    assert [turn.action for turn in done.turns] == ["search", "malformed", "answer"]
+    assert done.answers == ["blue", "green"]
+    assert {sampling.stop for sampling in samplings} == {form.stop}
+    assert done.prompt == form.prompt(tasks[1], chatting)
+    [[first], [second]] = echo.calls
+    assert first.action.searches == queries
+    assert (first.form, second.form) == (form, form)

@@ -43,5 +43,7 @@ def test_a_bad_tokenizer_is_named(content: str | None, tmp_path: Path) -> None:
 
 
 def test_the_loop_needs_no_torch() -> None:
-    code = "import sys, mem1.agent.rollout, mem1.envs.search; sys.exit('torch' in sys.modules)"
+    parts = "rollout", "formats.catalogue", "memory.catalogue"
+    modules = ", ".join([*(f"mem1.agent.{part}" for part in parts), "mem1.envs.search"])
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

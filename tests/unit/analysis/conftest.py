@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mem1.analysis.settings import Analysis, analysis_section
-from mem1.config_files import load
-from mem1.records import Score, StepMetrics, Trajectory, Turn, write_jsonl
+from mem1.config_files import load, parse
+from mem1.records import Question, Score, StepMetrics, Task, Trajectory, Turn, write_jsonl
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,6 +74,14 @@ def analysis() -> Analysis:
 
 
 @pytest.fixture
+def seeded() -> Analysis:
+    """The same with three training seeds."""
+    values = load(ROOT / "config" / "config.yaml").model_dump()
+    section = analysis_section(parse({**values, "seeds": [0, 1, 2]}))
+    return section.model_copy(update={"bootstrap": 200})
+
+
+@pytest.fixture
 def ablation() -> Analysis:
     """The frozen section of the preset ``ablations`` with fewer resamples."""
     section = analysis_section(load(ROOT / "config/config.yaml", ROOT / "config/ablations.yaml"))
@@ -105,6 +113,20 @@ def write_records(
             )
         )
     write_jsonl(folder / "eval" / system / f"{horizon}.jsonl", rows)
+
+
+def write_tasks(folder: Path, horizons: list[int]) -> None:
+    """The panels that the records are of."""
+    for horizon in horizons:
+        questions = [
+            Question(id=f"q{n}", text=f"Who runs Firm{n}?", golds=["x"], source="made up")
+            for n in range(horizon)
+        ]
+        tasks = [
+            Task(id=f"t{task}", split="test", questions=questions, max_turns=2 * horizon)
+            for task in range(24)
+        ]
+        write_jsonl(folder / "tasks" / f"test-{horizon}.jsonl", tasks)
 
 
 def write_curves(folder: Path, analysis: Analysis, rng: random.Random) -> None:
@@ -142,6 +164,7 @@ def synthetic_results(tmp_path: Path, analysis: Analysis) -> Path:
     for system, share in skill.items():
         for horizon in analysis.horizons:
             write_records(tmp_path, system, horizon, share, system.startswith("full"), rng)
+    write_tasks(tmp_path, analysis.horizons)
     write_curves(tmp_path, analysis, rng)
     (tmp_path / "analysis.json").write_text(analysis.model_dump_json())
     return tmp_path
@@ -154,6 +177,7 @@ def synthetic_ablation(tmp_path: Path, ablation: Analysis) -> Path:
     for system in ablation.systems:
         for horizon in ablation.horizons:
             write_records(tmp_path, system, horizon, 0.9, False, rng)
+    write_tasks(tmp_path, ablation.horizons)
     write_curves(tmp_path, ablation, rng)
     (tmp_path / "analysis.json").write_text(ablation.model_dump_json())
     return tmp_path

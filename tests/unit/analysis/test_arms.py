@@ -39,6 +39,19 @@ def test_runs_of_other_policies_or_starts_are_not_compared(root, analysis):
     assert arms(two) == []
 
 
+def test_training_seeds_are_no_ablation(root):
+    values = load(root / "config/config.yaml").model_dump()
+    assert arms(parse({**values, "seeds": [0, 1, 2]})) == []
+
+
+def test_training_seeds_are_seeds_of_their_arms(config, ablation):
+    found = arms(parse({**config.model_dump(), "seeds": [0, 4]}))
+    assert labels(found) == labels(ablation.arms)
+    grpo = found[1].runs
+    assert grpo["rl-grpo-0@4"] == "grpo-0@4"
+    assert list(grpo)[:2] == ["rl-grpo-0", "rl-grpo-0@4"]
+
+
 def test_the_same_changes_in_other_words_are_the_same_arm(config):
     same = {"changes": {"format_reward": False, "estimator": "ppo"}}
     assert labels(arms(changed(config, {"rl-ppo-2": same}))) == labels(arms(config))

@@ -1,16 +1,13 @@
 import pytest
 
-from mem1 import render_figures
-from mem1.analysis import ablations, curve_figures, figures, summary
-from mem1.analysis.curves import Curve, metric_files, read_curve
+from mem1.analysis import drawing, figures
+from mem1.analysis.series import Series
 from mem1.analysis.statistics import Interval
-from mem1.errors import InputError
-from mem1.records import StepMetrics, write_jsonl
 
 
 def synthetic_series(label="A", group="mem1", scale=1.0):
     at = {h: Interval(scale * h, 0.9 * scale * h, 1.1 * scale * h, 5) for h in (1, 2, 4, 16)}
-    return figures.Series(label, group, at, at)
+    return Series(label, group, (label,), {"em": at, "peak": at})
 
 
 def draw():
@@ -18,9 +15,9 @@ def draw():
     return figures.figure4(series, [1, 2, 4, 16], 12, 2)
 
 
-@pytest.mark.parametrize("kind", figures.FORMATS)
+@pytest.mark.parametrize("kind", drawing.FORMATS)
 def test_bytes_depend_on_the_data_alone(kind):
-    assert figures.render(draw(), kind) == figures.render(draw(), kind)
+    assert drawing.render(draw(), kind) == drawing.render(draw(), kind)
 
 
 def test_horizons_are_the_ticks_of_a_log_axis():
@@ -54,118 +51,59 @@ def test_headline_marks_stand_where_the_ratios_put_them():
     assert heights == pytest.approx([7.0, 100.0])
 
 
+@pytest.mark.parametrize(("lines", "bands"), [(6, 6), (7, 0)])
+def test_many_lines_have_bars_in_place_of_bands(lines, bands):
+    series = [synthetic_series(str(n)) for n in range(lines)]
+    axes = figures.figure4(series, [1, 2, 4, 16], None, None).axes[0]
+    filled = [c for c in axes.collections if type(c).__name__ == "FillBetweenPolyCollection"]
+    assert len(filled) == bands
+    assert len(axes.collections) == lines
+
+
+def test_the_csv_has_every_point_with_its_interval():
+    rows = figures.figure4_csv([synthetic_series()]).splitlines()
+    assert rows[0] == "line,records,objectives,metric,value,low,high,n"
+    assert rows[1] == "A,A,1,em,1,0.9,1.1,5"
+    assert len(rows) == 1 + 2 * 4
+
+
 def test_systems_of_one_policy_share_a_colour_and_differ_in_dash():
-    first, second, third = figures.styles(["mem1", "mem1", "full"])
+    first, second, third = drawing.styles(["mem1", "mem1", "full"])
     assert first["color"] == second["color"] != third["color"]
     assert first["linestyle"] != second["linestyle"]
 
 
-def test_running_mean_by_hand():
-    assert list(curve_figures.running_mean([2, 4, 6, 8], 2)) == [2, 3, 5, 7]
+def test_ten_lines_are_told_apart_without_colour():
+    looks = drawing.styles([*("mem1", "full") * 2, *drawing.POLICIES])
+    assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == 10
 
 
-def test_a_step_logged_twice_counts_as_logged_last(tmp_path, analysis):
-    path = tmp_path / "metrics.jsonl"
-    write_jsonl(
-        path, [StepMetrics(step=s, values={"em": v}) for s, v in [(1, 5.0), (2, 6.0), (1, 7.0)]]
-    )
-    assert read_curve(path, "rl-mem1", analysis).values == {"em": [(1, 7.0), (2, 6.0)]}
+def test_a_policy_has_its_colour_whatever_else_is_drawn():
+    alone = drawing.colours(["truncate"])["truncate"]
+    assert drawing.colours(["an arm", "truncate", "mem1"])["truncate"] == alone
 
 
-def synthetic_curve(label="r", **values):
-    return Curve(label, label, "rl", {n: list(enumerate(v, 1)) for n, v in values.items()})
+def test_what_is_no_policy_takes_no_colour_of_one_that_is_drawn():
+    got = drawing.colours(["an arm", "mem1", "full"])
+    assert len(set(got.values())) == 3
 
 
-def lines(axes):
-    return [list(line.get_ydata()) for line in axes.lines]
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_only_panels_with_data_are_drawn():
-    drawn = curve_figures.curve_figure(
-        [synthetic_curve(reward=[0.5, 0.7])], [*curve_figures.FIGURE6, *curve_figures.TRAINING]
-    )
-    assert [axes.get_title(loc="left") for axes in drawn.axes if axes.axison] == ["Reward"]
+@pytest.mark.parametrize("colour", [*drawing.PALETTE, drawing.GREY])
+def test_lines_have_contrast_to_white(colour):
+    assert 1.05 / (luminance(colour) + 0.05) >= 3
 
 
-def test_figure_6_has_the_four_panels_of_the_paper():
-    names = ("entropy", "reward", "valid_actions", "valid_searches")
-    drawn = curve_figures.curve_figure(
-        [synthetic_curve(**{name: [0.5, 0.7] for name in names})], curve_figures.FIGURE6
-    )
-    assert [axes.get_title(loc="left") for axes in drawn.axes] == [
-        "Valid searches",
-        "Valid actions",
-        "Reward",
-        "Entropy",
+def test_files_of_a_figure_lie_beside_each_other(tmp_path):
+    drawn = drawing.Drawn(draw(), {"csv": "a\n"})
+    paths = drawing.save(drawn, tmp_path / "figure4")
+    assert [path.name for path in paths] == [
+        f"figure4.{kind}" for kind in ("png", "svg", "pdf", "csv")
     ]
-
-
-def test_seeds_of_an_arm_are_thin_lines_around_their_mean():
-    seeds = [synthetic_curve(reward=[1.0, 2.0]), synthetic_curve(reward=[3.0, 6.0])]
-    drawn = curve_figures.curve_figure(seeds, [curve_figures.REWARD])
-    assert lines(drawn.axes[0]) == [[1, 2], [3, 6], [2, 4]]
-    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["r"]
-
-
-def test_explained_variance_is_cut_where_it_means_nothing():
-    curve = synthetic_curve(**{"critic/explained_variance": [-90.0, 0.5]})
-    assert (
-        curve_figures.curve_figure([curve], [curve_figures.EXPLAINED]).axes[0].get_ylim()[0] == -1
-    )
-
-
-def test_mean_over_seeds_covers_the_rounds_that_a_seed_has():
-    assert curve_figures.mean_curve([[(1, 1.0), (2, 2.0)], [(1, 3.0)]]) == [(1, 2.0), (2, 2.0)]
-
-
-def test_a_run_looks_the_same_in_each_figure():
-    one, two = synthetic_curve("a", reward=[1.0]), synthetic_curve("b", reward=[1.0])
-    colours = [
-        curve_figures.curve_figure(shown, [curve_figures.REWARD], among=[one, two])
-        .axes[0]
-        .lines[-1]
-        .get_color()
-        for shown in ([one, two], [two])
-    ]
-    assert colours[0] == colours[1]
-
-
-def test_no_curve_at_all_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"no metrics.jsonl of a, b"):
-        metric_files(tmp_path, ["a", "b"])
-
-
-def drawn_by_command(results, root):
-    out = results / "figures"
-    render_figures.main(
-        [
-            *("--config", str(results / "analysis.json")),
-            *("--records-dir", str(results / "eval")),
-            *("--train-dir", str(results / "train")),
-            *("--expected", str(root / "config" / "expected.yaml")),
-            *("--output-dir", str(out)),
-        ]
-    )
-    return {path.name for path in out.iterdir()} - {"manifest.json"}
-
-
-def names_of(*stems):
-    return {f"{stem}.{kind}" for stem in stems for kind in figures.FORMATS}
-
-
-def test_the_command_writes_all_figures_in_all_formats(synthetic_results, root):
-    drawn = drawn_by_command(synthetic_results, root)
-    assert drawn == names_of("figure4", "figure6", "training")
-
-
-def test_ablations_have_figure_7_and_the_estimators(synthetic_ablation, root):
-    drawn = drawn_by_command(synthetic_ablation, root)
-    assert drawn == names_of("figure4", "figure6", "figure7", "estimators", "training")
-
-
-def test_arms_of_ablations_are_one_line_each_in_figure_4(synthetic_ablation, ablation):
-    measured = summary.load(synthetic_ablation / "eval", ablation)
-    got = render_figures.series(
-        ablation, summary.summarize(measured, ablation), ablations.summarize(measured, ablation)
-    )
-    assert [one.label for one in got] == [*(arm.name for arm in ablation.arms), "MEM1 (SFT)"]
+    again = drawing.save(drawing.Drawn(draw(), {"csv": "a\n"}), tmp_path / "again")
+    assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in again]

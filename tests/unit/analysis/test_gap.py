@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mem1.analysis import figures, gap
+from mem1.analysis import drawing, gap
 
 TURNS = [np.array([0, 0, 1]), np.array([0, 1, 2])]
 DELTAS = [np.array([0.0, 0.1, -0.4]), np.array([0.0, 0.2, -3.0])]
@@ -59,11 +59,11 @@ def test_markdown_shows_all_turns_and_names_what_was_measured():
     assert "`mem1-rl` (2 of 2 objectives, 2 of 8 objectives)" in text
 
 
-@pytest.mark.parametrize("kind", figures.FORMATS)
+@pytest.mark.parametrize("kind", drawing.FORMATS)
 def test_bytes_depend_on_the_data_alone(kind):
     draw = gap.figure
     rows = synthetic_rows()
-    assert figures.render(draw(rows), kind) == figures.render(draw(rows), kind)
+    assert drawing.render(draw(rows), kind) == drawing.render(draw(rows), kind)
 
 
 def test_a_panel_for_each_number_of_objectives_with_a_log_axis():

@@ -1,5 +1,7 @@
+import json
+
 from mem1.analysis.settings import Analysis, analysis_section
-from mem1.config_files import load
+from mem1.config_files import load, merge, parse
 
 
 def pairs(section, kind):
@@ -15,6 +17,54 @@ def test_mini_compares_memories_and_trainings(analysis):
         ("mem1-rl", "mem1-sft", "rl"),
         ("full-rl", "full-sft", "rl"),
     ]
+
+
+def changed(root, **overlay):
+    values = load(root / "config/config.yaml").model_dump()
+    return analysis_section(parse(merge(values, overlay)))
+
+
+def test_memories_are_compared_where_both_search_the_same(root):
+    system = load(root / "config/config.yaml").systems["mem1-rl"].model_dump()
+    section = changed(root, systems={"web": {**system, "environment": "web"}})
+    assert [pair.environment for pair in section.comparisons] == ["wiki"] * 4
+    assert section.of_environment("web").keys() == {"web"}
+    both = changed(
+        root,
+        systems={
+            "web": {**system, "environment": "web"},
+            "full-web": {
+                **load(root / "config/config.yaml").systems["full-rl"].model_dump(),
+                "environment": "web",
+            },
+        },
+    )
+    assert (both.web_stand_in, changed(root).web_stand_in) == (True, False)
+    found = both.compared("memory", "web")
+    assert [(pair.first, pair.second) for pair in found] == [("web", "full-web")]
+    assert both.compared("memory")[0].first == "mem1-rl"
+
+
+def test_memories_of_other_trainings_are_not_compared(root):
+    section = changed(root, runs={"rl-full": {"changes": {"kl": 0.5}}})
+    assert pairs(section, "memory") == [("mem1-sft", "full-sft", "sft")]
+    warm = changed(root, runs={"sft-full": {"changes": {"steps": 3}}})
+    assert pairs(warm, "memory") == []
+
+
+def test_weights_from_elsewhere_are_compared_under_two_memories(root):
+    given = {
+        **load(root / "config/config.yaml").systems["truncate"].model_dump(),
+        **{"run": None, "model": "some/folder", "paper": None},
+    }
+    systems = {
+        "a": {**given, "policy": "mem1", "prompt": "mem1"},
+        "b": {**given, "policy": "full"},
+        "c": {**given, "policy": "full", "model": "another/folder"},
+    }
+    section = changed(root, systems=systems)
+    assert ("a", "b", "given") in pairs(section, "memory")
+    assert not any("c" in pair for pair in pairs(section, "memory"))
 
 
 def test_coverage_counts_the_base_model(analysis):
@@ -40,6 +90,12 @@ def test_a_run_from_scratch_owes_nothing_to_the_base_model(root):
 
 def test_the_frozen_form_reads_back(analysis):
     assert Analysis.model_validate_json(analysis.model_dump_json()) == analysis
+
+
+def test_systems_keep_their_order_in_a_frozen_file(analysis):
+    text = json.dumps(analysis.model_dump(mode="json"), sort_keys=True)
+    assert list(Analysis.model_validate_json(text).systems) == list(analysis.systems)
+    assert next(iter(analysis.systems)) == "mem1-rl"
 
 
 def test_figures_of_trainings_are_those_that_there_are_runs_for(analysis, ablation, root):

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mem1.analysis.statistics import (
+    Sample,
+    compound,
     difference,
     mean_interval,
-    mean_intervals,
     ratio,
     seeded_difference,
     seeded_intervals,
@@ -18,6 +19,12 @@ from mem1.errors import InputError
 
 def rng(seed=0):
     return np.random.default_rng(seed)
+
+
+def sample(*seeds, system="a", tasks="t"):
+    """One row of values for each seed, over tasks named after ``tasks``."""
+    values = np.array(seeds, dtype=float)
+    return Sample(system, tuple(f"{tasks}{i}" for i in range(values.shape[1])), values)
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -48,7 +55,8 @@ def test_width_is_that_of_the_normal_approximation():
 
 def test_columns_are_resampled_together():
     column = rng(4).normal(size=30)
-    first, second = mean_intervals(np.stack([column, column + 1], axis=1), 300, rng())
+    values = np.stack([column, column + 1], axis=1)
+    first, second = seeded_intervals(values[None], 300, rng())
     assert second.low - first.low == pytest.approx(1)
 
 
@@ -58,30 +66,64 @@ def test_no_task_is_refused():
 
 
 def test_pairing_removes_the_spread_between_tasks():
-    first = {f"t{i}": float(i) for i in range(20)}
-    second = {task: value - 1 for task, value in first.items()}
-    unpaired = {f"u{task}": value for task, value in second.items()}
+    first, second = sample(range(20)), sample(range(-1, 19), system="b")
+    unpaired = sample(range(-1, 19), system="b", tasks="u")
     paired = difference(first, second, 300, rng())
     assert (paired.mean, paired.low, paired.high) == pytest.approx((1, 1, 1))
     assert difference(first, unpaired, 300, rng()).low < 0
 
 
 def test_ratio_of_proportional_systems_is_exact():
-    first = {f"t{i}": 3.0 * i + 3 for i in range(10)}
-    second = {f"t{i}": 1.0 * i + 1 for i in range(10)}
-    got = ratio(first, second, 300, rng())
+    one = np.arange(1.0, 11)
+    got = ratio(sample(3 * one), sample(one, system="b"), 300, rng())
     assert (got.mean, got.low, got.high, got.n) == pytest.approx((3, 3, 3, 10))
 
 
 def test_ratio_over_zero_is_infinite():
-    got = ratio({"a": 1.0, "b": 2.0}, {"a": 0.0, "b": 0.0}, 200, rng())
+    got = ratio(sample([1.0, 2.0]), sample([0.0, 0.0], system="b"), 200, rng())
     assert (got.mean, got.low, got.high) == (math.inf, math.inf, math.inf)
 
 
 def test_zero_over_zero_says_nothing():
-    got = ratio({"a": 0.0}, {"a": 0.0}, 200, rng())
+    got = ratio(sample([0.0]), sample([0.0], system="b"), 200, rng())
     assert math.isnan(got.mean)
     assert (got.low, got.high) == (0, math.inf)
+
+
+def test_a_ratio_is_over_seeds_as_well():
+    flat, spread = sample([2.0] * 30), sample([1.0] * 30, [2.0] * 30, [6.0] * 30, system="b")
+    got = ratio(spread, flat, 2000, rng())
+    assert (got.mean, got.low, got.high) == pytest.approx((1.5, 0.5, 3))
+    assert (got.n, got.seeds) == (30, 1)
+
+
+def test_seeds_of_one_system_are_drawn_together_and_those_of_two_apart():
+    few, many = sample([1.0] * 9, [5.0] * 9), sample([2.0] * 9, [10.0] * 9, tasks="u")
+    other = Sample("b", many.tasks, many.values)
+    growth, apart = ratio(many, few, 500, rng()), ratio(other, few, 500, rng())
+    assert (growth.low, growth.high) == pytest.approx((2, 2))
+    assert apart.low < 1 < 5 < apart.high
+
+
+def test_a_ratio_of_ratios_is_compounded_from_its_means():
+    samples = [sample([value] * 4, system=str(value)) for value in (12.0, 2.0, 8.0, 4.0)]
+    got = compound(samples, lambda a, b, c, d: a / b / (c / d), 100, rng())
+    assert (got.mean, got.low, got.high) == pytest.approx((3, 3, 3))
+
+
+def test_intervals_of_a_ratio_hold_the_true_one():
+    source, hits = rng(11), 0
+    for number in range(200):
+        first, second = (source.exponential(mean, size=(8, 40)) for mean in (6.0, 2.0))
+        first *= source.uniform(0.7, 1.3, size=(8, 1))
+        got = ratio(sample(*first), sample(*second, system="b"), 300, rng(number))
+        hits += got.low <= 3.0 <= got.high
+    assert 0.88 <= hits / 200 <= 0.99
+
+
+def test_nothing_to_compare_is_refused():
+    with pytest.raises(InputError, match="no task to compare"):
+        ratio(sample([1.0]), Sample("b", (), np.zeros((0, 0))), 100, rng())
 
 
 def seeded(values, number=0):
@@ -149,7 +191,6 @@ def test_arms_without_common_tasks_are_refused():
 
 @given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=1, max_size=12))
 def test_bounds_are_ordered_and_never_nan(pairs):
-    first = {str(i): a for i, (a, _) in enumerate(pairs)}
-    second = {str(i): b for i, (_, b) in enumerate(pairs)}
-    got = ratio(first, second, 100, rng())
+    top, bottom = zip(*pairs, strict=True)
+    got = ratio(sample(top), sample(bottom, system="b"), 100, rng())
     assert 0 <= got.low <= got.high

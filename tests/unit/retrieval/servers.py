@@ -121,7 +121,7 @@ def scripted(respond: Respond) -> Iterator[str]:
         def _answer(self) -> None:
             respond(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
-        do_POST = do_GET = _answer  # noqa: N815 - names that the base class gives
+        do_POST = do_GET = do_HEAD = _answer  # noqa: N815 - names that the base class gives
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

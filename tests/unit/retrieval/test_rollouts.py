@@ -39,7 +39,8 @@ def records(arguments: Sequence[str], **retrieval: object) -> list[Trajectory]:
     write_json(path, {**read_json(path), "retrieval": settings})
     evaluate.main(arguments)
     done = read_jsonl(path.parent / "eval" / "2.jsonl", Trajectory)
-    timeless = [turn.model_copy(update={"seconds": 0.0}) for t in done for turn in t.turns]
+    clock = {"seconds": 0.0, "retrieval_seconds": 0.0}
+    timeless = [turn.model_copy(update=clock) for t in done for turn in t.turns]
     assert any(turn.passages for turn in timeless)
     turns = iter(timeless)
     return [

@@ -69,6 +69,33 @@ def test_a_comparison_needs_both_sections(mini):
         stages.frozen(changed(sample, {"hybrid": None}), "retrieval_report")
 
 
+URLS = {"train": "http://127.0.0.1:1", "test": "http://127.0.0.1:2"}
+
+
+def test_each_split_searches_at_its_own_server(mini):
+    both = changed(mini, {"url": URLS})
+    assert stages.frozen(both, "run-rl-mem1").retrieval.url == URLS["train"]
+    assert stages.frozen(both, "eval-mem1-rl").retrieval.url == URLS["test"]
+    assert stages.frozen(both, "retrieval") == stages.frozen(mini, "retrieval")
+
+
+def test_another_server_for_tests_repeats_no_training(mini):
+    moved = changed(mini, {"url": {**URLS, "test": "http://127.0.0.1:3"}})
+    assert differing(changed(mini, {"url": URLS}), moved) == {"eval-mem1-rl"}
+
+
+def test_a_split_without_a_server_is_searched_in_process(mini):
+    half = changed(mini, {"url": {"test": URLS["test"]}})
+    assert [half.retrieval.at(split).searches_index for split in ("train", "test")] == [True, False]
+    assert stages.frozen(half, "run-rl-mem1") == stages.frozen(mini, "run-rl-mem1")
+
+
+@pytest.mark.parametrize("url", [{"dev": URLS["test"]}, {"test": "127.0.0.1"}])
+def test_a_split_or_address_that_is_none_is_refused(mini, url):
+    with pytest.raises(InputError, match=r"retrieval\.url"):
+        changed(mini, {"url": url})
+
+
 def test_every_kind_survives_its_file(mini):
     for kind in ("bm25", "dense", "hybrid"):
         section = stages.frozen(changed(mini, {"kind": kind}), "retrieval")

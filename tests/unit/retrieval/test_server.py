@@ -16,6 +16,7 @@ from mem1 import __version__
 from mem1.records import Passage
 from mem1.retrieval import bm25, wire
 from mem1.retrieval.client import HTTPRetriever
+from mem1.retrieval.passages import corpus_digest
 from mem1.retrieval.server import Limits
 from tests.unit.retrieval.servers import (
     CITIES,
@@ -81,6 +82,7 @@ def test_health_says_who_it_is(server: Served, retriever: bm25.BM25Retriever) ->
             "status": "ok",
             "digest": retriever.digest,
             "passages": len(CITIES) + len(ODD),
+            "corpus": corpus_digest([*CITIES, *ODD]),
             "version": __version__,
         },
     )

@@ -4,11 +4,12 @@ import gzip
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mem1 import cli, config, config_files, import_hub, stages, verify_dataset
+from mem1 import cli, config, config_files, import_hub, provenance, stages, verify_dataset
 from mem1.errors import InputError
 from mem1.records import Passage, Question, read_jsonl
 from mem1.tasks import catalogue, hub
@@ -83,8 +84,7 @@ def test_the_committed_table_pins_the_sets_of_the_paper() -> None:
     table = catalogue.read()
     paper = config_files.load(FOLDER / "config.yaml", FOLDER / "paper.yaml")
     for name in [*paper.sources.train, *paper.sources.test, str(paper.sources.corpus)]:
-        assert len(table[name].revision) == 40
-        assert table[name].count != catalogue.UNVERIFIED
+        assert len(catalogue.pinned(table[name]).revision) == 40
         assert table[name].note
 
 
@@ -116,6 +116,42 @@ def test_another_file_is_refused_and_says_what_differs(
     row = dataset(questions, **changes)
     with pytest.raises(InputError, match=message):
         hub.fetch(row, StandInDownload({hub.address(row): questions}))
+
+
+def git_digest(path: Path) -> str:
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+BY_REVISION = {"sha256": "by-revision", "size": "by-revision"}
+
+
+@pytest.mark.parametrize("digest", [git_digest, provenance.file_digest], ids=["git", "LFS"])
+def test_a_row_pinned_by_its_commit_is_compared_with_the_digest_of_the_hub(
+    questions: Path, digest: Callable[[Path], str]
+) -> None:
+    row, recorded = dataset(questions, **BY_REVISION), digest(questions)
+    files = {hub.address(row): questions}
+    found = hub.fetch(row, StandInDownload(files), lambda _: recorded)
+    assert found.facts.sha256 == provenance.file_digest(questions)
+    questions.write_bytes(questions.read_bytes().replace(b"who", b"why"))
+    with pytest.raises(InputError, match=f"its digest is .*, and the Hub's {recorded}"):
+        hub.fetch(row, StandInDownload(files), lambda _: recorded)
+
+
+def test_a_row_pinned_by_its_commit_still_has_a_count(questions: Path) -> None:
+    row = dataset(questions, **BY_REVISION, count=9)
+    with pytest.raises(InputError, match=r"it has count 4 \(table: 9\)"):
+        hub.fetch(row, StandInDownload({hub.address(row): questions}), lambda _: "")
+
+
+def test_a_digest_that_cannot_be_had_is_one_sentence(questions: Path) -> None:
+    def offline(row: Dataset) -> str:
+        raise ConnectionError("no route")
+
+    row = dataset(questions, **BY_REVISION)
+    with pytest.raises(InputError, match=r"no route.*or put .* its sha256 and size into config"):
+        hub.fetch(row, StandInDownload({hub.address(row): questions}), offline)
 
 
 def test_a_download_that_fails_is_one_sentence(questions: Path) -> None:
@@ -161,6 +197,7 @@ def test_the_corpus_is_read_compressed(
         ("nq-test", {}, None),
         ("nq-test", {"count": 5}, "it has count 4 (table: 5)"),
         ("nq-test", {"sha256": "unverified"}, "(table: unverified)"),
+        ("nq-test", BY_REVISION, None),
         ("other", {}, "There is no data set 'other'"),
     ],
 )
@@ -179,7 +216,9 @@ def test_the_command_says_in_one_sentence_what_differs(
     monkeypatch.setattr(sys, "argv", ["v", name, str(questions), "--table", str(table)])
     if message is None:
         cli.run(verify_dataset.main)
-        assert "4 questions" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        assert f"4 questions, sha256 {provenance.file_digest(questions)}" in printed
+        assert ("left to the commit" in printed) == bool(changes)
         return
     with pytest.raises(SystemExit):
         cli.run(verify_dataset.main)

@@ -20,7 +20,7 @@ from mem1.tasks.atlas_solver import PERFECT
 from mem1.tracking import Live
 from mem1.train import collect, rl, session
 from mem1.train.checkpoint import Checkpoints
-from mem1.train.demonstrations import mixed_tasks
+from mem1.train.demonstrations import Scripted, mixed_tasks
 from mem1.train.forward import Actor
 from mem1.train.model import new_model
 from mem1.train.players import plain, players
@@ -31,8 +31,8 @@ from tests.unit.train.conftest import AGENT, MODEL, TURNS
 
 OPTIMIZER = Optimizer(lr=3e-3, weight_decay=0.01, warmup=1, final_lr=0.1, clip=1.0)
 SFT = Sft(
-    steps=4, batch=6, horizons=[1, 2], imperfections=PERFECT, optimizer=OPTIMIZER,
-    checkpoint_every=1,
+    steps=4, batch=6, horizons=[1, 2], teacher=None, imperfections=PERFECT,
+    optimizer=OPTIMIZER, checkpoint_every=1,
 )  # fmt: skip
 RL = Rl(
     estimator="grpo", steps=3, tasks=2, group=3, minibatches=2, clip_ratio=0.2, kl=0.01,
@@ -60,7 +60,8 @@ def sft(teach, world: World, words: Codec) -> Make:
     def make():
         model = new_model(MODEL, words.size, 0)
         trainee = plain(Actor(model), OPTIMIZER)
-        return trainee, SftTraining(SFT, 0, trainee, world.questions, TURNS, teach()).step
+        source = Scripted(teach(), world.questions, SFT.horizons, TURNS, seed=0)
+        return trainee, SftTraining(SFT, 0, trainee, source).step
 
     return make
 

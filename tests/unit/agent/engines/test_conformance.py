@@ -7,12 +7,15 @@ import pytest
 from mem1.agent import protocol
 from mem1.agent.engines.base import Engine, Sampling, stop_end, until_stop
 from mem1.agent.engines.hf import HFEngine
+from mem1.agent.engines.http import HTTPEngine
 from mem1.agent.engines.oracle_reader import OracleReader
 from mem1.agent.engines.scripted import ScriptedEngine
-from mem1.agent.text import Codec
+from mem1.agent.text import Codec, load_codec
+from mem1.config_systems import Server
 from mem1.errors import InputError
 from mem1.records import Hop, Task
 from mem1.tasks.atlas_solver import PERFECT
+from tests.unit.agent.engines.openai_server import BASE
 
 CASES = [
     "hf",
@@ -22,6 +25,7 @@ CASES = [
     "oracle-mem1",
     "oracle-full",
     "script",
+    "http",
 ]
 SEEDS = list(range(18))
 
@@ -33,6 +37,7 @@ class Case:
     engine: Engine
     codec: Codec
     contexts: list[list[int]]
+    rounding: float = 1e-5  # of log-probabilities
 
 
 @pytest.fixture(params=CASES)
@@ -45,6 +50,12 @@ def case(request, tiny, words: Codec, characters: Codec, tasks: list[Task]) -> C
         for task in tasks
     ]
     engine: Engine
+    if kind == "http":
+        url = request.getfixturevalue("base_server").url
+        codec = load_codec(BASE)
+        server = Server(url=url, model="base", api="tokens", tokenizer=str(BASE))
+        contexts = [codec.encode(f"Answer Q1 to Q{i % 3 + 1}." + " Who" * i) for i in range(18)]
+        return Case(HTTPEngine(server, codec), codec, contexts, rounding=1e-4)
     if kind == "oracle":
         turn = "<think> Answers: </think> <search> Ada </search> <information> red </information>"
         later = [prompt + codec.encode(turn) for prompt in prompts]
@@ -122,8 +133,22 @@ def test_the_company_of_a_context_does_not_change_its_tokens(
     )
     for i, alone in zip(order, few, strict=True):
         assert alone.ids == together[i].ids
-        assert alone.logprobs == pytest.approx(together[i].logprobs, abs=1e-5)
+        assert alone.logprobs == pytest.approx(together[i].logprobs, abs=case.rounding)
 
 
 def test_no_contexts_give_no_outputs(case: Case) -> None:
     assert case.engine.generate([], Sampling(1.0, 5), []) == []
+
+
+def test_other_stop_strings_end_an_output(case: Case) -> None:
+    stop = ("</think>",)
+    contexts = case.contexts[:3]
+    plain = case.engine.generate(contexts, Sampling(1.0, 40), SEEDS[:3])
+    for output, known in zip(
+        case.engine.generate(contexts, Sampling(1.0, 40, stop), SEEDS[:3]), plain, strict=True
+    ):
+        assert output.text == until_stop(case.codec.decode(output.ids), stop)
+        if not isinstance(case.engine, OracleReader | ScriptedEngine):  # these write whole turns
+            assert stop_end(case.codec.decode(output.ids[:-1]), stop) is None
+            shared = min(len(output.ids), len(known.ids))
+            assert output.ids[:shared] == known.ids[:shared]

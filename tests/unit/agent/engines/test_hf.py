@@ -6,7 +6,7 @@ import torch
 from transformers import Qwen2ForCausalLM
 
 from mem1.agent import protocol
-from mem1.agent.engines.base import Sampling
+from mem1.agent.engines.base import Sampling, stop_end
 from mem1.agent.engines.hf import HFEngine, choose
 from mem1.agent.text import Codec
 from mem1.errors import InputError
@@ -140,6 +140,41 @@ def test_the_token_that_completes_a_tag_stays_whole(tiny, characters: Codec) -> 
     assert characters.decode(output.ids) == output.text + "a"
     assert output.ids == ids[: len(output.ids)]
     assert len(output.logprobs) == len(output.ids) < len(ids)
+
+
+@pytest.mark.parametrize(
+    ("stop", "written"),
+    [
+        (("</think>", "</search>"), "<think>a</think>"),
+        (("earch>b",), "<think>a</think><search>b"),
+        (("x", "b</"), "<think>a</think><search>b</"),
+        (("\n",), "<think>a</think><search>b</search>a\n"),
+    ],
+)
+def test_any_string_can_stop_an_output(tiny, characters, stop, written) -> None:  # type: ignore[no-untyped-def]
+    ids = characters.encode("<think>a</think><search>b</search>a\na")
+    model, place = tiny(characters), characters.encode("x")
+    follow_script(model, characters, place, ids)
+    engine = HFEngine(model, characters)
+    for _ in range(2):  # also when it has met these strings before
+        [output] = engine.generate([place], Sampling(0.0, len(ids), stop), [0])
+        assert output.text == written
+        assert output.ids == ids[: len(output.ids)]
+        assert stop_end(characters.decode(output.ids[:-1]), stop) is None
+
+
+def test_calls_between_turns_change_no_turn(model: Qwen2ForCausalLM, words: Codec) -> None:
+    contexts = contexts_of(words)
+    turn, call = Sampling(1.0, 30), Sampling(1.0, 9, ("</think>",))
+    engine = HFEngine(model, words)
+    undisturbed = HFEngine(model, words, reuse_bytes=0)
+    for _ in range(3):
+        asked = [context + words.encode("who is <think>") for context in contexts[::2]]
+        engine.generate(asked, call, range(6))
+        outputs = engine.generate(contexts, turn, range(12))
+        expected = undisturbed.generate(contexts, turn, range(12))
+        assert [one.ids for one in outputs] == [one.ids for one in expected]
+        contexts = [c + one.ids + [20] for c, one in zip(contexts, outputs, strict=True)]
 
 
 def follow_script(

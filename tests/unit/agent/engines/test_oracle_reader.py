@@ -8,9 +8,11 @@ from mem1.agent import protocol
 from mem1.agent.context import policy
 from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.oracle_reader import OracleReader
+from mem1.agent.formats.short import SHORT
 from mem1.agent.rollout import rollout, scored
 from mem1.agent.text import Codec
-from mem1.config import Agent, Policy
+from mem1.config import Agent
+from mem1.config_systems import Policy
 from mem1.envs.search import SearchEnvironment
 from mem1.errors import InputError
 from mem1.records import Passage, Question, Task, Trajectory
@@ -47,7 +49,7 @@ def play(tasks: list[Task], codec: Codec, name: Policy, kind: str) -> list[Traje
         codec,
         limits,
         Sampling(0.0, 200),
-        prompt=kind,  # type: ignore[arg-type]
+        prompt=SHORT[kind],  # type: ignore[index]
         system="oracle",
         seed=0,
         progress=False,
@@ -106,3 +108,8 @@ def test_two_tasks_with_one_prompt_need_the_same_golds(codec: Codec, tasks: list
     OracleReader([tasks[0], tasks[0]], "mem1", codec)
     with pytest.raises(InputError, match="twin"):
         OracleReader([tasks[0], twin], "mem1", codec)
+
+
+def test_a_form_that_it_does_not_write_is_named(words: Codec, tasks: list[Task]) -> None:
+    with pytest.raises(InputError, match="mem1 and full, not in instruct"):
+        OracleReader(tasks, "instruct", words)

@@ -1,0 +1,120 @@
+"""Score against tokens: how much of a task an agent gets right for what it processes and holds.
+
+One panel for each number of objectives of the paper's Table 1; the CSV has all. Total tokens are
+those of all contexts and outputs, calls beside the turns included, as without a cache; peak
+tokens are those of the longest sequence. The grey steps join the systems that no other beats
+for fewer tokens. The paper has no such figure.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, styles, to_csv
+from mem1.analysis.series import Series
+from mem1.analysis.statistics import Interval
+
+COSTS = {"total_tokens": "tokens processed in a task", "peak": "peak tokens"}
+TABLE1 = (2, 8, 16)  # objectives of the panels
+
+
+def share(em: Interval, horizon: int) -> Interval:
+    """Right answers as a share of the objectives."""
+    return Interval(em.mean / horizon, em.low / horizon, em.high / horizon, em.n)
+
+
+def budget_csv(series: Sequence[Series]) -> str:
+    """Share of questions right beside both costs, for every line and number of objectives."""
+    rows: list[list[Any]] = []
+    for one in series:
+        for horizon, em in sorted(one.values["em"].items()):
+            right = share(em, horizon)
+            row = [one.label, " ".join(one.records), horizon, *interval_columns(right)]
+            for cost in COSTS:
+                row += interval_columns(one.values[cost][horizon])[:3]
+            rows.append(row)
+    head = ["line", "records", "objectives", "right", "right_low", "right_high", "n"]
+    head += [f"{cost}{side}" for cost in COSTS for side in ("", "_low", "_high")]
+    return to_csv(head, rows)
+
+
+def drawn_horizons(horizons: Sequence[int]) -> list[int]:
+    """Those of ``horizons`` that the paper's Table 1 has, or else the three largest."""
+    ordered = sorted(horizons)
+    return [horizon for horizon in ordered if horizon in TABLE1] or ordered[-len(TABLE1) :]
+
+
+def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those of the (cost, score) ``points`` that no other beats at the same cost or less."""
+    best: list[tuple[float, float]] = []
+    for cost, score in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not best or score > best[-1][1]:
+            best.append((cost, score))
+    return best
+
+
+def _panel(
+    axes: Axes,
+    series: Sequence[Series],
+    looks: Sequence[Mapping[str, Any]],
+    cost: str,
+    horizon: int,
+) -> None:
+    points = []
+    axes.set_xscale("log")
+    for one, look in reversed(list(zip(series, looks, strict=True))):
+        if horizon not in one.values["em"]:
+            continue
+        right, paid = share(one.values["em"][horizon], horizon), one.values[cost][horizon]
+        points.append((paid.mean, right.mean))
+        bar: Any = {"color": look["color"], "linewidth": 0.9, "alpha": 0.7}
+        axes.vlines(paid.mean, right.low, right.high, **bar)
+        axes.hlines(right.mean, paid.low, paid.high, **bar)
+        axes.plot(paid.mean, right.mean, **look, markersize=6.5)
+    low, high = min(cost for cost, _ in points) / 1.35, max(cost for cost, _ in points) * 1.35
+    best = frontier(points)
+    xs, ys = zip(*best, (high, best[-1][1]), strict=True)
+    axes.step(xs, ys, where="post", color=GREY, linewidth=0.9, zorder=1)
+    axes.set_xlim(low, high)
+    axes.set_ylim(-0.04, 1.04)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _short(value: float) -> str:
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+
+
+def budget(series: Sequence[Series], horizons: Sequence[int]) -> Figure:
+    """Share of questions right against total tokens (above) and peak tokens (below).
+
+    Args:
+        series: the systems, in the order of the legend; one at least.
+        horizons: objectives of the panels that there are.
+    """
+    evaluated = [h for h in horizons if any(h in one.values["em"] for one in series)]
+    columns = drawn_horizons(evaluated)
+    looks = [look | {"linestyle": "none"} for look in styles([one.group for one in series])]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(max(6.6, 3.1 * len(columns)), 5.6), layout="constrained")
+        grid = figure.subplots(len(COSTS), len(columns), squeeze=False, sharey=True)
+        for panels, (cost, label) in zip(grid, COSTS.items(), strict=True):
+            for axes, horizon in zip(panels, columns, strict=True):
+                _panel(axes, series, looks, cost, horizon)
+                axes.set_xlabel(f"{label} (log)")
+                number = f"{horizon} objective{'s' if horizon > 1 else ''}"
+                axes.set_title(number, loc="left")
+            panels[0].set_ylabel("share of questions right")
+        handles = [
+            Line2D([], [], label=one.label, markersize=6.5, **look)
+            for one, look in zip(series, looks, strict=True)
+        ]
+        handles.append(Line2D([], [], color=GREY, linewidth=0.9, label="not beaten for less"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure

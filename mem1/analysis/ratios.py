@@ -1,0 +1,134 @@
+"""Ratios between memories, and gains of RL over SFT, at every number of objectives.
+
+The numbers alone: which of them decides a statement of the paper is in ``claims``. The paper
+divides by Qwen2.5-14B-Instruct, untrained; we divide by full history after the same training,
+the stricter comparison, since only the memory differs.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mem1.analysis.expected import Expected
+from mem1.analysis.settings import Analysis, Comparison
+from mem1.analysis.statistics import Interval, difference, ratio
+from mem1.analysis.summary import Measured, sample
+from mem1.seeding import array_stream
+
+RatioMetric = Literal["em", "peak", "seconds"]
+QUANTITIES: dict[RatioMetric, str] = {
+    "em": "EM, {first} over {second}",
+    "peak": "peak tokens, {second} over {first}",
+    "seconds": "time, {second} over {first}",
+}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of means at one horizon; above 1 favours MEM1 for every metric.
+
+    ``em`` is EM of mem1 over full; the others are tokens or seconds of full over mem1.
+    """
+
+    comparison: Comparison
+    metric: RatioMetric
+    horizon: int
+    ratio: Interval | None  # None where not run
+    paper: float | None  # the paper's ratio at this horizon
+
+    def quantity(self, first: str = "first", second: str = "second") -> str:
+        """What is divided by what, in words."""
+        return QUANTITIES[self.metric].format(first=first, second=second)
+
+    def note(self) -> str:
+        """What a reader must know about this row, or nothing."""
+        if self.ratio is None:
+            return "not run"
+        if math.isinf(self.ratio.mean):
+            return "the denominator is 0"
+        return "both are 0" if math.isnan(self.ratio.mean) else ""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """EM after RL minus EM after SFT at one horizon."""
+
+    comparison: Comparison
+    horizon: int
+    difference: Interval | None  # None where not run
+
+
+def paper_ratio(expected: Expected, metric: RatioMetric, horizon: int) -> float | None:
+    """The ratio that the paper's own table gives at ``horizon``, between the headline's rows."""
+    first = expected.quote(expected.headline.first, horizon, metric)
+    second = expected.quote(expected.headline.second, horizon, metric)
+    if first is None or second is None:
+        return None
+    return first.value / second.value if metric == "em" else second.value / first.value
+
+
+def ratios(measured: Measured, analysis: Analysis, expected: Expected) -> list[Ratio]:
+    """All ratios of every memory comparison, at every horizon and the headline's."""
+    rows = []
+    for pair in analysis.comparisons:
+        if pair.kind != "memory":
+            continue
+        for metric in QUANTITIES:
+            for horizon in sorted({*analysis.horizons, expected.headline.horizon}):
+                both = [
+                    sample(measured, system, analysis.replicas[system], horizon, metric)
+                    for system in (pair.first, pair.second)
+                ]
+                first, second = both if metric == "em" else both[::-1]
+                interval = None
+                if first is not None and second is not None:
+                    name = "ratio", pair.first, pair.second, metric, horizon
+                    rng = array_stream(analysis.seed, *name)
+                    interval = ratio(first, second, analysis.bootstrap, rng)
+                of_paper = None
+                if pair.environment == "wiki":
+                    of_paper = paper_ratio(expected, metric, horizon)
+                rows.append(Ratio(pair, metric, horizon, interval, of_paper))
+    return rows
+
+
+def gains(measured: Measured, analysis: Analysis) -> list[Gain]:
+    """EM of RL minus EM of SFT for every training comparison and horizon."""
+    rows = []
+    for pair in analysis.comparisons:
+        if pair.kind != "training":
+            continue
+        for horizon in analysis.horizons:
+            first, second = (
+                sample(measured, system, analysis.replicas[system], horizon, "em")
+                for system in (pair.first, pair.second)
+            )
+            interval = None
+            if first is not None and second is not None:
+                rng = array_stream(analysis.seed, "gain", pair.first, pair.second, horizon)
+                interval = difference(first, second, analysis.bootstrap, rng)
+            rows.append(Gain(pair, horizon, interval))
+    return rows
+
+
+def to_csv(ratios: Sequence[Ratio], gains: Sequence[Gain]) -> str:
+    """Ratios between memories and gains of training, one line each."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    head = "quantity,first,second,environment,horizon,value,low,high,n,seeds,paper,note"
+    writer.writerow(head.split(","))
+
+    def row(quantity: str, pair: Comparison, horizon: int, got: object, *rest: object) -> None:
+        values = [getattr(got, field, None) for field in ("mean", "low", "high", "n", "seeds")]
+        cells = [quantity, pair.first, pair.second, pair.environment, horizon, *values, *rest]
+        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in cells])
+
+    for r in ratios:
+        row(r.quantity(), r.comparison, r.horizon, r.ratio, r.paper, r.note())
+    for g in gains:
+        note = "" if g.difference else "not run"
+        row("EM, first minus second", g.comparison, g.horizon, g.difference, None, note)
+    return out.getvalue()

@@ -1,0 +1,114 @@
+"""Trainings, and the systems that are compared: the rows of the tables."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mem1.config_learning import Section
+from mem1.config_retrieval import ADDRESS
+
+UNVERIFIED = "unverified"
+# A commit of the Hub. What nobody could look up is written `unverified`, and is not downloaded.
+Revision = Annotated[str, Field(pattern=f"^([0-9a-f]{{40}}|{UNVERIFIED})$")]
+Api = Literal["tokens", "text", "chat"]
+Policy = Literal["mem1", "full", "truncate", "amem", "summary", "overwrite"]
+PromptFormat = Literal["mem1", "full", "search-r1", "deepresearcher", "instruct"]
+EnvironmentName = Literal["wiki", "web"]
+
+
+class Run(Section):
+    """One training run."""
+
+    stage: Literal["sft", "rl"]
+    policy: Literal["mem1", "full"]
+    start: str = Field(description="base, scratch, or the name of another run")
+    seed: int = Field(ge=0)
+    changes: dict[str, Any] = Field(
+        default={}, description="settings of the section of its stage that this run has otherwise"
+    )
+
+
+class Server(Section):
+    """A model behind an OpenAI-compatible API. Its key comes from the environment."""
+
+    url: str = Field(
+        pattern=ADDRESS, description="root of the API, for example http://127.0.0.1:8000/v1"
+    )
+    model: str = Field(min_length=1, description="name that the server knows the model by")
+    api: Api = Field(
+        description="tokens: /completions with token ids, as vLLM takes them; text: /completions "
+        "with text; chat: /chat/completions, for servers that have nothing else"
+    )
+    tokenizer: str = Field(
+        min_length=1,
+        description="a folder, or a name on the Hub: the model's tokenizer; with text and chat "
+        "it only counts",
+    )
+    revision: Revision | None = Field(
+        default=None, description="of tokenizer on the Hub: the commit; null for a folder"
+    )
+    key: str | None = Field(
+        default=None, description="environment variable that holds the key; null: none is sent"
+    )
+    concurrency: int = Field(default=10, ge=1, le=1024, description="requests at once; paper 10")
+    timeout: float = Field(
+        default=120.0, gt=0, description="seconds without a byte after which a request failed"
+    )
+    retries: int = Field(default=8, ge=0, le=100, description="of a request that failed")
+
+
+class System(Section):
+    """One row of a table: weights x context policy x prompt format x environment."""
+
+    label: str = Field(description="name in tables and figures")
+    engine: Literal["hf", "http", "oracle-reader"] = Field(
+        description="hf: a model in process; http: a served model; oracle-reader: searches the "
+        "question, answers with the gold if it was retrieved"
+    )
+    run: str | None = Field(
+        default=None, description="hf: training run that gives the weights, or null"
+    )
+    model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="hf, in place of run: a folder, or a name on the Hub; its own tokenizer holds",
+    )
+    revision: Revision | None = Field(
+        default=None, description="of model on the Hub: the commit; null for a folder"
+    )
+    server: Server | None = Field(default=None, description="http: where the model is served")
+    policy: Policy
+    prompt: PromptFormat = Field(description="form of prompt, turns and tags")
+    environment: EnvironmentName = Field(
+        default="wiki",
+        description="wiki: the preset's retriever; web: search results of the web, all of "
+        "retrieval.web.results shown (a stand-in where sources.kind is atlas or files)",
+    )
+    horizons: list[Annotated[int, Field(ge=1, le=64)]] | None = Field(
+        default=None,
+        description="objectives of the panels it is evaluated on; null: all; empty: a teacher only",
+    )
+    paper: str | None = Field(
+        default=None, description="row of the paper's tables it corresponds to"
+    )
+
+    @model_validator(mode="after")
+    def _weights(self) -> "System":
+        named = [name for name in ("run", "model", "server") if getattr(self, name) is not None]
+        sources = {"hf": ["run", "model"], "http": ["server"], "oracle-reader": []}[self.engine]
+        if len(named) != min(1, len(sources)) or not set(named) <= set(sources):
+            raise ValueError(
+                f"engine {self.engine} needs {' or '.join(sources) or 'none'} of run, model and "
+                f"server; {' and '.join(named) or 'none'} is given"
+            )
+        if self.revision is not None and self.model is None:
+            raise ValueError("revision belongs to model, which is null")
+        return self
+
+
+class Evaluation(Section):
+    """Decoding and statistics."""
+
+    temperature: float = Field(ge=0, le=2, description="0: greedy; paper 0.01")
+    batch: int = Field(ge=1, description="trajectories decoded together")
+    bootstrap: int = Field(ge=100, description="resamples for the 95 % intervals")

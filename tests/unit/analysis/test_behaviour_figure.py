@@ -1,0 +1,91 @@
+import csv
+
+import pytest
+
+from mem1.analysis import behaviour_figure as figure
+from mem1.analysis.behaviours import BEHAVIOURS
+from mem1.errors import InputError
+from mem1.records import Turn
+
+TASKS = {"t0": ["Who runs Firm?"], "t1": ["Who runs Firm?"]}
+
+
+def search(state, query):
+    return Turn(
+        context=[1],
+        output=[2],
+        logprobs=[0.0],
+        text=f"<think> {state} </think> <search> {query} </search>",
+        action="search",
+        argument=query,
+    )
+
+
+@pytest.fixture
+def trajectories(synthetic_trajectory):
+    """The first plans, the second refines its query."""
+    first, second = (synthetic_trajectory(task, horizon=1) for task in ("t0", "t1"))
+    first.turns = [search("I will first look for the Firm.", "Firm")]
+    second.turns = [search("", "Firm runs city"), search("", "Firm")]
+    return [first, second]
+
+
+@pytest.fixture
+def tallies(trajectories):
+    return figure.count("A | b", 1, trajectories, TASKS)
+
+
+@pytest.mark.parametrize(
+    ("shown", "n", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)],
+)
+def test_wilson_interval_as_published(shown, n, low, high):
+    share = figure.wilson(shown, n)
+    assert (share.low, share.high) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_each_trajectory_counts_once(tallies):
+    shown = {tally.behaviour.key: (tally.shown, tally.n) for tally in tallies}
+    assert shown["planning"] == (1, 2)
+    assert shown["iterative"] == shown["broadening"] == (1, 2)
+    assert shown["verification"] == (0, 2)
+
+
+def test_one_question_cannot_show_what_takes_two(tallies):
+    assert {"slots", "moving_on"}.isdisjoint(tally.behaviour.key for tally in tallies)
+
+
+def test_the_example_is_the_first_trajectory_that_shows_it(tallies):
+    found = {t.behaviour.key: (t.task, t.example.turn) for t in tallies if t.example}
+    assert found == {"planning": ("t0", 1), "iterative": ("t1", 2), "broadening": ("t1", 2)}
+
+
+def test_a_task_without_a_panel_is_refused(trajectories):
+    with pytest.raises(InputError, match="'t1' is in the records of mem1-rl and not in its panel"):
+        figure.count("A", 1, trajectories, {"t0": ["Who runs Firm?"]})
+
+
+def test_the_csv_adds_up_the_numbers_of_objectives(tallies, trajectories):
+    more = figure.count("A | b", 2, trajectories[:1], {"t0": ["Who runs Firm?", "Where?"]})
+    rows = list(csv.DictReader(figure.figure5_csv([*tallies, *more]).splitlines()))
+    planning = {row["objectives"]: row for row in rows if row["behaviour"] == "planning"}
+    assert (planning["all"]["shown"], planning["all"]["trajectories"]) == ("2", "3")
+    assert planning["1"]["example"] == "I will first look for the Firm"
+
+
+def test_the_page_has_every_rule_its_limits_and_what_it_found(tallies):
+    page = figure.figure5_markdown(tallies)
+    for behaviour in BEHAVIOURS:
+        assert behaviour.rule in page
+        assert behaviour.limits in page
+    assert r"A \| b, task t0, turn 1: I will first look for the Firm" in page
+    assert "No trajectory shows it." in page
+
+
+def test_the_figure_has_a_panel_for_each_behaviour_and_a_row_for_each_line(tallies):
+    drawn = figure.figure5(tallies, {"A | b": "mem1"})
+    titles = [axes.get_title(loc="left").replace("\n", " ") for axes in drawn.axes]
+    assert titles == [behaviour.name for behaviour in BEHAVIOURS]
+    planning = drawn.axes[titles.index("Planning")]
+    assert [list(line.get_xdata()) for line in planning.lines] == [[0.5]]
+    assert not drawn.axes[0].lines  # nothing could show it

@@ -1,0 +1,69 @@
+import csv
+import io
+import math
+
+import pytest
+
+from mem1.analysis import ratios, table1
+from mem1.analysis.expected import load
+from mem1.analysis.metrics import of
+from mem1.analysis.statistics import Interval
+
+
+@pytest.fixture
+def paper(root):
+    return load(root / "config" / "expected.yaml")
+
+
+@pytest.fixture
+def measured(synthetic_trajectory):
+    return {
+        (system, 2): [
+            of(synthetic_trajectory(f"t{i}", system, right=right, sizes=((60 // right, 20),)))
+            for i in range(6)
+        ]
+        for system, right in (("mem1-rl", 2), ("full-rl", 1))
+    }
+
+
+def test_ratios_of_means(measured, analysis, paper):
+    found = ratios.ratios(measured, analysis, paper)
+    got = {(r.comparison.first, r.metric, r.horizon): r for r in found}
+    assert got["mem1-rl", "em", 2].ratio.mean == 2
+    assert got["mem1-rl", "peak", 2].ratio.mean == pytest.approx(80 / 50)
+    assert got["mem1-rl", "seconds", 2].ratio.mean == 1
+    assert got["mem1-rl", "em", 2].paper == pytest.approx(0.709 / 0.732)
+    assert got["mem1-rl", "em", 16].ratio is None
+    assert got["mem1-sft", "em", 2].ratio is None
+
+
+def test_a_ratio_over_seeds_is_of_their_means(seeded, synthetic_trajectory, paper):
+    rights = {"mem1-rl": 1, "mem1-rl@1": 2, "mem1-rl@2": 2, "full-rl": 1, "full-rl@1": 1}
+    measured = {
+        (name, 2): [of(synthetic_trajectory(f"t{i}", name, right=right)) for i in range(5)]
+        for name, right in rights.items()
+    }
+    found = ratios.ratios(measured, seeded, paper)
+    got = next(r for r in found if (r.metric, r.horizon) == ("em", 2))
+    assert (got.comparison.first, got.comparison.second) == ("mem1-rl", "full-rl")
+    assert got.ratio.mean == pytest.approx(5 / 3)
+    assert (got.ratio.low, got.ratio.high, got.ratio.seeds) == pytest.approx((1, 2, 2))
+
+
+def test_an_infinite_ratio_is_explained(measured, analysis, paper):
+    one = ratios.ratios(measured, analysis, paper)[0]
+    shown = ratios.Ratio(one.comparison, "em", 16, Interval(math.inf, 9, math.inf, 6), None)
+    text = table1.ratio_section([shown], [], analysis)
+    assert "∞ [9.00, ∞] (the denominator is 0)" in text
+
+
+def test_gain_is_not_run_without_the_sft_system(measured, analysis):
+    assert {g.difference for g in ratios.gains(measured, analysis)} == {None}
+
+
+def test_csv_has_a_line_for_each_ratio_and_gain(measured, analysis, paper):
+    found, gained = ratios.ratios(measured, analysis, paper), ratios.gains(measured, analysis)
+    rows = list(csv.DictReader(io.StringIO(ratios.to_csv(found, gained))))
+    assert len(rows) == len(found) + len(gained)
+    first = next(r for r in rows if (r["horizon"], r["first"]) == ("2", "mem1-rl"))
+    assert (first["quantity"], first["value"], first["n"]) == ("EM, first over second", "2", "6")
