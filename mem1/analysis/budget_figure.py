@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, styles, to_csv
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, styles, to_csv
 from mem1.analysis.series import Series
 from mem1.analysis.statistics import Interval
 
@@ -116,5 +116,7 @@ def budget(series: Sequence[Series], horizons: Sequence[int]) -> Figure:
             for one, look in zip(series, looks, strict=True)
         ]
         handles.append(Line2D([], [], color=GREY, linewidth=0.9, label="not beaten for less"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=legend_columns(handles, figure)
+        )
     return figure

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mem1.analysis.drawing import GREY, STYLE, rank, styles, to_csv
+from mem1.analysis.drawing import GREY, STYLE, legend_columns, rank, styles, to_csv
 from mem1.analysis.settings import Analysis
 from mem1.analysis.summary import record_file
 from mem1.errors import InputError
@@ -193,5 +193,10 @@ def figure2(growths: Sequence[Growth], horizon: int) -> Figure:
             Line2D([], [], label=one.label, linewidth=1.5, markersize=4.5, **look)
             for one, look in zip(growths, looks, strict=True)
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=4)
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=legend_columns(handles, figure),
+            handlelength=4,
+        )
     return figure

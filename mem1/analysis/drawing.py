@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from mem1.analysis.statistics import Interval
@@ -99,6 +101,17 @@ def styles(groups: Sequence[str], kinds: Sequence[str] | None = None) -> list[di
         )
         seen.add(key)
     return out
+
+
+def legend_columns(handles: Sequence[Artist], figure: Figure) -> int:
+    """How many columns of a legend below ``figure`` fit beside each other, four at most."""
+    sizes = [max(map(len, str(one.get_label()).split("\n"))) for one in handles]
+    for columns in range(min(4, len(sizes)), 1, -1):
+        longest = [column.max() for column in np.array_split(sizes, columns)]
+        # inches: a line with its gaps, and letters of 9 points
+        if sum(0.75 + 0.075 * letters for letters in longest) <= figure.get_figwidth():
+            return columns
+    return 1
 
 
 def interval_columns(interval: Interval) -> list[float | int]:
