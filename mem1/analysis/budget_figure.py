@@ -100,6 +100,7 @@ def budget(series: Sequence[Series], horizons: Sequence[int]) -> Figure:
     """
     evaluated = [h for h in horizons if any(h in one.values["em"] for one in series)]
     columns = drawn_horizons(evaluated)
+    series = [one for one in series if one.values["em"].keys() & set(columns)]
     looks = [look | {"linestyle": "none"} for look in styles([one.group for one in series])]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(6.6, 3.1 * len(columns)), 5.6), layout="constrained")

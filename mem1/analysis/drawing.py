@@ -18,13 +18,14 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from mem1.analysis.grouping import POLICIES, rank
 from mem1.analysis.statistics import Interval
 from mem1.provenance import replacing
 
 FORMATS = ("png", "svg", "pdf")
-# Okabe and Ito's blue, vermilion, green and purple; the others replace what is too light.
+# In the order of POLICIES. Okabe and Ito's blue, vermilion, green and purple; the others replace
+# what is too light.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#882255", "#B8860B", "#000000", "#CC79A7")
-POLICIES = ("mem1", "full", "truncate", "summary", "amem", "overwrite")  # in order of PALETTE
 DASHES: tuple[Any, ...] = (
     "-",
     (0, (5, 1.5)),
@@ -63,11 +64,6 @@ class Drawn:
 
     figure: Figure
     texts: Mapping[str, str]
-
-
-def rank(policy: str) -> int:
-    """Place of a context policy in legends; whatever else is compared comes behind."""
-    return POLICIES.index(policy) if policy in POLICIES else len(POLICIES)
 
 
 def colours(groups: Iterable[str]) -> dict[str, str]:

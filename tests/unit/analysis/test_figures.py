@@ -3,6 +3,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mem1.analysis import drawing, figures
+from mem1.analysis.grouping import POLICIES
 from mem1.analysis.series import Series
 from mem1.analysis.statistics import Interval
 
@@ -76,7 +77,7 @@ def test_systems_of_one_policy_share_a_colour_and_differ_in_dash():
 
 
 def test_ten_lines_are_told_apart_without_colour():
-    looks = drawing.styles([*("mem1", "full") * 2, *drawing.POLICIES])
+    looks = drawing.styles([*("mem1", "full") * 2, *POLICIES])
     assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == 10
 
 
