@@ -133,7 +133,8 @@ def test_training_seeds_repeat_trainings_and_their_evaluations(copy):
     ],
 )
 def test_no_index_is_built_where_none_is_searched(copy, elsewhere):
-    planned = copy.plan(*copy.overlay(f"retrieval: {{{elsewhere}}}\n"))
+    rows = "systems: {mem1-web: null, full-web: null}"  # passages stand in for their web
+    planned = copy.plan(*copy.overlay(f"{rows}\nretrieval: {{{elsewhere}}}\n"))
     assert planned["evaluate"] > 0
     assert "build_index" not in planned
 

@@ -56,7 +56,7 @@ def targets():
     if CONFIG.preset == "base":
         return [f"{P}/base.done"]
     made = [file for files in products().values() for file in files]
-    made += [*gaps(), *compared_retrievers()]
+    made += [*gaps(), *compared_retrievers(), f"{P}/trajectories.html"]
     made += [f"{P}/reference.md"] if reference() else []
     receipts = expand(f"{P}/tracking/run-{{run}}.json", run=CONFIG.runs)
     return [*made, *receipts, f"{P}/tracking/results.json"]
