@@ -63,11 +63,9 @@ def load(folder: Path, analysis: Analysis) -> Measured:
         InputError: nothing was evaluated, or a file is unusable.
     """
     measured = {
-        (name, horizon): read_metrics(path, name, horizon)
-        for names in analysis.replicas.values()
-        for name in names
-        for horizon in analysis.horizons
-        if (path := record_file(folder, name, horizon)).exists()
+        key: read_metrics(path, *key)
+        for key in _configured(analysis)
+        if (path := record_file(folder, *key)).exists()
     }
     if not measured:
         raise InputError(
@@ -78,9 +76,19 @@ def load(folder: Path, analysis: Analysis) -> Measured:
 
 def strangers(folder: Path, analysis: Analysis) -> list[Path]:
     """Record files below ``folder`` that ``load`` leaves out, for they are not configured."""
-    names = {name for names in analysis.replicas.values() for name in names}
-    known = {record_file(folder, name, h) for name in names for h in analysis.horizons}
+    known = {record_file(folder, *key) for key in _configured(analysis)}
     return sorted(path for path in folder.glob("*/*.jsonl") if path not in known)
+
+
+def _configured(analysis: Analysis) -> list[tuple[str, int]]:
+    """Each system, with its seeds, and number of objectives that it is evaluated on."""
+    return [
+        (name, horizon)
+        for system, names in analysis.replicas.items()
+        for name in names
+        for horizon in analysis.horizons
+        if (own := analysis.systems[system].horizons) is None or horizon in own
+    ]
 
 
 def by_task(rows: Iterable[TaskMetrics], metric: str) -> dict[str, float]:
