@@ -40,8 +40,6 @@ def reference():
 
 def products():
     """What can be asked for by name, from records: name of the target to its files."""
-    if CONFIG.preset == "base":
-        return {}
     tables = ["table1", *PAPER_TABLES, *(["ablations"] if compared() else [])]
     beside = expand(f"{P}/figures/{{name}}.md", name=["figure5", "captions"])
     return {
