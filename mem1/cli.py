@@ -43,6 +43,15 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", default="mem1", help="MLflow experiment: the preset")
 
 
+def add_analysis(parser: argparse.ArgumentParser) -> None:
+    """What tables and claims are made of, and where they go."""
+    parser.add_argument("--config", type=Path, required=True, help="frozen analysis section")
+    parser.add_argument("--records-dir", type=Path, required=True, help="SYSTEM/HORIZON.jsonl")
+    parser.add_argument("--expected", type=Path, required=True, help="the paper's numbers (YAML)")
+    parser.add_argument("--train-dir", type=Path, help="RUN/metrics.jsonl, for ablations")
+    parser.add_argument("--output-dir", type=Path, required=True)
+
+
 def add_retrieval(parser: argparse.ArgumentParser) -> None:
     """What commands that search are given beside the settings."""
     parser.add_argument("--index", type=Path, help="folder of the index, where they name one")

@@ -15,9 +15,7 @@ Departure from the paper: intervals are 95 % bootstrap intervals over tasks, and
 where a training has several; the paper does not say what its +/- is.
 """
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from mem1 import cli
 
@@ -25,46 +23,31 @@ from mem1 import cli
 def main(argv: Sequence[str]) -> None:
     """Parse the command line and write the tables."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="frozen analysis section")
-    parser.add_argument("--records-dir", type=Path, required=True, help="SYSTEM/HORIZON.jsonl")
-    parser.add_argument("--expected", type=Path, required=True, help="the paper's numbers (YAML)")
-    parser.add_argument("--train-dir", type=Path, help="RUN/metrics.jsonl, for ablations")
-    parser.add_argument("--output-dir", type=Path, required=True)
+    cli.add_analysis(parser)
     args = parser.parse_args(argv)
 
-    from mem1 import manifest
     from mem1.analysis import (
         ablation_tables,
         ablations,
         claim_registry,
-        curves,
-        expected,
         latex,
+        material,
         paper_tables,
         ratios,
         summary,
         table1,
         tables,
     )
-    from mem1.analysis.evidence import Evidence
-    from mem1.analysis.settings import Analysis
-    from mem1.provenance import write_json, write_text
 
-    analysis = cli.read_section(args.config, Analysis)
-    paper = expected.load(args.expected)
-    measured = summary.load(args.records_dir, analysis)
-    for path in summary.strangers(args.records_dir, analysis):
-        print(f"left out, not configured: {path}", file=sys.stderr)
-    compared = [run for arm in analysis.arms for run in arm.runs]
-    files = curves.metric_files(args.train_dir, compared) if args.train_dir and compared else {}
-    trained = {run: curves.read_curve(path, run, analysis) for run, path in files.items()}
-
+    read = material.read(args)
+    measured, trained = read.evidence.measured, read.evidence.curves
+    analysis, paper = read.evidence.analysis, read.evidence.expected
     cells = summary.summarize(measured, analysis)
     rows = tables.lines(cells, analysis, paper)
     others = tables.other_lines(analysis, paper)
     divided = ratios.ratios(measured, analysis, paper)
     gains = ratios.gains(measured, analysis)
-    headline = claim_registry.headline(Evidence(measured, analysis, paper, trained))
+    headline = claim_registry.headline(read.evidence)
     texts = {
         "table1.csv": tables.to_csv([*rows, *others]),
         "table1.md": table1.short(rows, headline, analysis),
@@ -82,19 +65,7 @@ def main(argv: Sequence[str]) -> None:
     ):
         texts |= paper_tables.files(sheet, analysis)
     texts |= ablation_tables.texts(measured, trained, analysis, paper)
-    (args.output_dir / "manifest.json").unlink(missing_ok=True)
-    for name, text in texts.items():
-        write_text(args.output_dir / name, text)
-    records = [summary.record_file(args.records_dir, *key) for key in measured]
-    write_json(
-        args.output_dir / "manifest.json",
-        manifest.describe(
-            "render_tables",
-            args.config,
-            [args.expected, *records, *files.values()],
-            {name: args.output_dir / name for name in texts},
-        ),
-    )
+    material.write("render_tables", args, read, texts, "manifest.json")
     print(texts["table1.md"])
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mem1.config_systems import UNVERIFIED
 from mem1.errors import InputError
+from mem1.hub import snapshot
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 MODEL = (
@@ -29,22 +30,9 @@ def locate(name: str, revision: str | None, files: tuple[str, ...], where: str) 
             f"{where}: the commit of {name} is unverified: look it up at "
             f"https://huggingface.co/{name}/commits/main and write it as revision."
         )
-    folder = Path(name) if revision is None else _download(name, revision, files, where)
+    folder = Path(name) if revision is None else snapshot(name, revision, files, where)
     if not folder.is_dir():
         raise InputError(
             f"{where}: {name} is no folder: correct it, or give the revision of a name on the Hub."
         )
     return folder
-
-
-def _download(name: str, revision: str, files: tuple[str, ...], where: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(files)))
-    except (OSError, ValueError) as error:  # all that the library raises for names and networks
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{where}: {name} at {revision[:12]} could not be had from the Hub ({first}): correct "
-            f"name and revision, or name a folder that holds it."
-        ) from error

@@ -71,7 +71,7 @@ class Batcher:
         queries = [query for job in jobs for query in job.queries]
         try:
             found = await self._call(queries, k)
-        except Exception as error:
+        except Exception as error:  # handed on to whoever asked; the others are asked for alone
             if len(jobs) > 1:
                 for job in jobs:
                     await self._answer([job], k)

@@ -6,6 +6,7 @@ from typing import Any
 
 from mem1 import config_retrieval, provenance
 from mem1.errors import InputError
+from mem1.hub import snapshot
 
 PACKAGE = "package:"
 # What a checkpoint is made of; other files of a repository (ONNX, README) are none of ours.
@@ -44,26 +45,13 @@ def locate(settings: config_retrieval.Encoder) -> Path:
     elif settings.revision is None:
         folder = Path(name)
     else:
-        folder = _download(name, settings.revision)
+        folder = snapshot(name, settings.revision, PATTERNS, "retrieval.dense.encoder")
     if not (folder / "config.json").is_file():
         raise InputError(
             f"The encoder {name} has no checkpoint in {folder}: name a folder with config.json, "
             f"or a model on the Hub with its revision."
         )
     return folder
-
-
-def _download(name: str, revision: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(PATTERNS)))
-    except (OSError, ValueError) as error:  # all that the library raises for names and networks
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"The encoder {name} at {revision[:12]} could not be had from the Hub ({first}): "
-            f"correct its name and revision, or name a folder that holds it."
-        ) from error
 
 
 def files_of(folder: Path) -> dict[str, str]:
