@@ -4,18 +4,19 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from transformers import PreTrainedModel
 
-from mem1 import cli, manifest
+from mem1 import manifest
 from mem1.agent.text import Codec, load_codec
 from mem1.dependencies import code_digest
 from mem1.errors import InputError
 from mem1.provenance import json_digest, write_json
 from mem1.records import StepMetrics, write_jsonl
 from mem1.seeding import derive
-from mem1.stages import TrainingRun
+from mem1.stages import ShopRun, TrainingRun
 from mem1.tracking import Live
 from mem1.train import session
 from mem1.train.checkpoint import Checkpoints
@@ -25,28 +26,32 @@ from mem1.train.processes import Processes
 SCRATCH = "scratch"
 
 
+R = TypeVar("R", TrainingRun, ShopRun)
+
+
 @dataclass
-class Job:
+class Job(Generic[R]):
     """One training run from its arguments to its manifest."""
 
     command: str
     arguments: argparse.Namespace
     inputs: list[Path]
-    run: TrainingRun
+    run: R
     model: PreTrainedModel
     codec: Codec
     tokenizer: Path  # folder
     processes: Processes
 
     @classmethod
-    def prepare(cls, command: str, arguments: argparse.Namespace, inputs: list[Path]) -> "Job":
-        """Read the frozen section and make or load the model to start from.
+    def prepare(
+        cls, command: str, arguments: argparse.Namespace, run: R, inputs: list[Path]
+    ) -> "Job[R]":
+        """Make or load the model that ``run`` starts from.
 
         Raises:
             InputError: the start is missing or damaged, or its tokenizer is another one than
                 the preset's.
         """
-        run = cli.read_section(arguments.config, TrainingRun)
         processes = Processes.started(run.rl.engine if run.rl else "plain")
         torch.set_num_threads(max(1, arguments.threads // processes.count))
         tokenizer: Path | None = getattr(arguments, "tokenizer", None)
