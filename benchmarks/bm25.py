@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,37 +67,31 @@ def measure(
         command = [python, "-m", "benchmarks.bm25_sides", name, folder]
         return Side(command, common.ROOT)
 
-    build = start("mem1-build")
-    build.close()
+    index = start("mem1-build")
+    index.close()
     ours = start("mem1")
     formula = start("formula")
     found, expected = (side.ask(queries)["hits"] for side in (ours, formula))
     formula.close()
     case: dict[str, Any] = {
         "corpus": corpus,
-        "mem1": {"build": build.first, "load": ours.first},
+        "mem1": {"build": index.first, "load": ours.first},
         "same_top_k_as_formula": agreement(found, expected),
-        "rank_bm25": {},
-        "pyserini": {},
     }
     beside: dict[str, Side] = {}
     reason = too_much(passages, arguments, before)
-    case["rank_bm25"]["build"] = {NOT_RUN: reason} if reason else add(beside, "rank_bm25", start)
-    if shutil.which("java") is None or arguments.pyserini is None:
-        missing = "no Java" if shutil.which("java") is None else "--pyserini was not given"
-        case["pyserini"]["build"] = {NOT_RUN: missing}
-    else:
-        build = start("pyserini-build", arguments.pyserini)
+    rank = None if reason else start("rank_bm25")
+    case["rank_bm25"] = {"build": rank.first if rank else {NOT_RUN: reason}}
+    if rank and rank.runs:
+        beside["rank_bm25"] = rank
+    reason = no_pyserini(arguments)
+    build = None if reason else start("pyserini-build", arguments.pyserini)
+    case["pyserini"] = {"build": build.first if build else {NOT_RUN: reason}}
+    if build and build.runs:
         build.close()
-        case["pyserini"]["build"] = build.first
-        if build.runs:
-            case["pyserini"]["load"] = add(
-                beside, "pyserini", lambda name: start(name, arguments.pyserini)
-            )
-    if "pyserini" in beside:  # all queries: Java is warm then
-        case["pyserini"]["same_top_k_as_mem1"] = agreement(
-            beside["pyserini"].ask(queries)["hits"], found
-        )
+        beside["pyserini"] = lucene = start("pyserini", arguments.pyserini)
+        same = agreement(lucene.ask(queries)["hits"], found)  # and Java is warm then
+        case["pyserini"] |= {"load": lucene.first, "same_top_k_as_mem1": same}
     rounds(case, ours, beside, queries, arguments)
     for side in (ours, *beside.values()):
         side.close()
@@ -110,12 +104,11 @@ def agreement(these: list[list[str]], those: list[list[str]]) -> dict[str, float
     return {"queries": len(these), "same": same, "share": same / len(these)}
 
 
-def add(beside: dict[str, Side], name: str, start: Callable[[str], Side]) -> dict[str, Any]:
-    """Start a side, keep it if it runs, and return its first line."""
-    side = start(name)
-    if side.runs:
-        beside[name] = side
-    return side.first
+def no_pyserini(arguments: Namespace) -> str | None:
+    """Why pyserini is not tried."""
+    if shutil.which("java") is None:
+        return "no Java"
+    return None if arguments.pyserini else "--pyserini was not given"
 
 
 def too_much(passages: int, arguments: Namespace, before: Sequence[dict[str, Any]]) -> str | None:

@@ -28,6 +28,8 @@ class Side:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         self.first = self._line()
+        if not self.runs:
+            self.close()
 
     @property
     def runs(self) -> bool:

@@ -26,7 +26,6 @@ from mem1.errors import InputError
 
 if TYPE_CHECKING:
     from mem1.agent.engines.base import Engine, Output, Sampling
-    from mem1.agent.formats.base import Format
     from mem1.agent.text import Codec
     from mem1.config import Config
     from mem1.envs.base import Environment, Observation, Request
@@ -70,6 +69,7 @@ def main(argv: Sequence[str]) -> None:
     torch.set_num_threads(args.threads)
     logging.disable_progress_bar()
     model, codec = load_checkpoint(args.checkpoint)
+    torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
     if not questions:
         questions = stream(args.seed, "ask").sample(own, args.objectives)
     turns = config.tasks.turns_for(len(questions))
@@ -91,7 +91,12 @@ def main(argv: Sequence[str]) -> None:
         seed=args.seed,
         progress=False,
     )
-    _conclude(played, task, form)
+    if told.turns < len(played.turns):  # what ends a trajectory goes to no environment
+        print(f"\nTurn {len(played.turns)}")
+        last = form.parse(played.turns[-1].text)
+        _say("state", last.state)
+        _say(last.kind, last.argument)
+    _conclude(played, task)
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -177,7 +182,7 @@ class _Told:
     def __init__(self, engine: "Engine", environment: "Environment") -> None:
         self._engine = engine
         self._environment = environment
-        self._turn = 0
+        self.turns = 0  # that the environment has seen
         self._text = ""  # what the model said last
 
     def generate(
@@ -190,9 +195,9 @@ class _Told:
 
     def step(self, requests: "Sequence[Request]") -> "list[Observation]":
         """Answer the one request that there is."""
-        self._turn += 1
+        self.turns += 1
         [action] = [request.action for request in requests]
-        print(f"\nTurn {self._turn}")
+        print(f"\nTurn {self.turns}")
         if action.kind == "malformed":
             _say("malformed", f"{self._text} ({action.argument})")
         else:
@@ -218,15 +223,9 @@ def _introduce(task: "Task", codec: "Codec") -> None:
         print(f"Words that the model does not know: {' '.join(strange)}", flush=True)
 
 
-def _conclude(played: "Trajectory", task: "Task", form: "Format") -> None:
-    """Print the last turn, the answers, and the tokens of each turn."""
-    print(f"\nTurn {len(played.turns)}")
-    if played.end == "answered":
-        action = form.parse(played.turns[-1].text)
-        _say("state", action.state)
-        _say("answer", action.argument)
-    else:
-        _say("output", played.turns[-1].text)
+def _conclude(played: "Trajectory", task: "Task") -> None:
+    """Print the answers, and the tokens of each turn."""
+    if played.end != "answered":
         print(f"\nNo answer: the trajectory ended with {played.end!r}.")
     print()
     for number, answer in enumerate(played.answers, start=1):

@@ -118,7 +118,9 @@ class Memory(Section):
         ge=8, description="amem: tokens of one decision on links and older notes, at most"
     )
     notes: int = Field(
-        ge=1, le=20, description="amem: notes that are shown, and compared with a new one; official code 3"
+        ge=1,
+        le=20,
+        description="amem: notes that are shown, and compared with a new one; official code 3",
     )
     encoder: Encoder | None = Field(
         description="amem: what makes vectors of notes; null: TF-IDF of their words"

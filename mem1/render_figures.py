@@ -61,17 +61,19 @@ def of_evaluations(
     from mem1.analysis import behaviour_figure, budget_figure, context_figure, figures
     from mem1.analysis.drawing import Drawn
 
+    # Figure 4 has lines: who was evaluated on one number of objectives stands in other figures.
     evaluated = sorted({horizon for one in series for horizon in one.values["em"]})
     growths = context_figure.read(records, analysis, evaluated[-1])
     questions = behaviour_figure.questions(tasks, evaluated)
     tallies = behaviour_figure.tallies(records, series, questions)
     groups = {one.label: one.group for one in series}
+    lines = [one for one in series if len(one.values["em"]) > 1] or series
     drawn = {
         "figure4": Drawn(
             figures.figure4(
-                series, evaluated, analysis.warm_start_to, analysis.rl_horizon, headline
+                lines, evaluated, analysis.warm_start_to, analysis.rl_horizon, headline
             ),
-            {"csv": figures.figure4_csv(series)},
+            {"csv": figures.figure4_csv(lines)},
         ),
         "figure5": Drawn(
             behaviour_figure.figure5(tallies, groups),
@@ -96,14 +98,14 @@ def of_curves(analysis: "Analysis", curves: "Mapping[str, Curve]") -> "dict[str,
     from mem1.analysis.arms import estimators, format_pairs
     from mem1.analysis.drawing import Drawn
 
-    paired = {arm.name for pair in format_pairs(analysis.arms) for arm in pair}
-    compared = {arm.name for arm in estimators(analysis.arms)}
+    paired = {run for pair in format_pairs(analysis.arms) for arm in pair for run in arm.runs}
+    compared = {run for arm in estimators(analysis.arms) for run in arm.runs}
     rl = {run: curve for run, curve in curves.items() if curve.stage == "rl"}
     shown = {
         "training": (curves, kinds.TRAINING),
         "figure6": (rl, kinds.FIGURE6),
-        "figure7": ({r: c for r, c in rl.items() if c.label in paired}, kinds.FIGURE7),
-        "estimators": ({r: c for r, c in rl.items() if c.label in compared}, kinds.ESTIMATORS),
+        "figure7": ({run: rl[run] for run in rl if run in paired}, kinds.FIGURE7),
+        "estimators": ({run: rl[run] for run in rl if run in compared}, kinds.ESTIMATORS),
     }
     among = list(curves.values())
     return {

@@ -23,7 +23,7 @@ class HubModel(Section):
 
 
 class EvaluationRun(Section):
-    """One system, ready to run on any panel of tasks; weights in a folder are files of their own."""
+    """One system, ready to run on any panel of tasks. Weights in a folder are no part of it."""
 
     engine: Literal["hf", "http", "oracle-reader"]
     hub: HubModel | None = Field(default=None, description="hf: weights that are in no folder")

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, styles, to_csv
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, styles, to_csv
 from mem1.analysis.series import Series
 from mem1.analysis.statistics import Interval
 
@@ -100,6 +100,7 @@ def budget(series: Sequence[Series], horizons: Sequence[int]) -> Figure:
     """
     evaluated = [h for h in horizons if any(h in one.values["em"] for one in series)]
     columns = drawn_horizons(evaluated)
+    series = [one for one in series if one.values["em"].keys() & set(columns)]
     looks = [look | {"linestyle": "none"} for look in styles([one.group for one in series])]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(6.6, 3.1 * len(columns)), 5.6), layout="constrained")
@@ -116,5 +117,7 @@ def budget(series: Sequence[Series], horizons: Sequence[int]) -> Figure:
             for one, look in zip(series, looks, strict=True)
         ]
         handles.append(Line2D([], [], color=GREY, linewidth=0.9, label="not beaten for less"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=legend_columns(handles, figure)
+        )
     return figure

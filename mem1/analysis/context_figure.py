@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mem1.analysis.drawing import GREY, STYLE, rank, styles, to_csv
+from mem1.analysis.drawing import GREY, STYLE, legend_columns, styles, to_csv
+from mem1.analysis.grouping import rank
 from mem1.analysis.settings import Analysis
 from mem1.analysis.summary import record_file
 from mem1.errors import InputError
@@ -60,32 +61,30 @@ def lengths(trajectory: Trajectory) -> list[int]:
     ]
 
 
-def shown(analysis: Analysis) -> list[str]:
-    """The system that stands for each context policy, in the order of the legend."""
+def preferred(analysis: Analysis) -> list[str]:
+    """All systems in the order in which they stand for their context policy: after RL first."""
 
-    def order(name: str) -> tuple[int, bool]:
+    def order(name: str) -> tuple[int, bool, bool]:
         system = analysis.systems[name]
         run = analysis.runs.get(system.run or "")
-        return rank(system.policy), run is None or run.stage != "rl"
+        return rank(system.policy), run is None or run.stage != "rl", system.environment != "wiki"
 
-    chosen: dict[str, str] = {}
-    for name in sorted(analysis.systems, key=order):
-        chosen.setdefault(analysis.systems[name].policy, name)
-    return list(chosen.values())
+    return sorted(analysis.systems, key=order)
 
 
 def read(folder: Path, analysis: Analysis, horizon: int) -> list[Growth]:
-    """The context lengths of ``shown`` systems that were evaluated on ``horizon`` objectives.
+    """Context lengths by policy, of the first system that was evaluated on ``horizon`` objectives.
 
     Of several seeds and of several samples of a task the first counts.
 
     Raises:
         InputError: a file is unusable.
     """
-    found = []
-    for system in shown(analysis):
-        path = record_file(folder, analysis.replicas[system][0], horizon)
-        if not path.exists():
+    found: dict[str, Growth] = {}
+    for name in preferred(analysis):
+        system = analysis.systems[name]
+        path = record_file(folder, analysis.replicas[name][0], horizon)
+        if system.policy in found or not path.exists():
             continue
         by_task: dict[str, list[int]] = {}
         prompts = []
@@ -94,10 +93,9 @@ def read(folder: Path, analysis: Analysis, horizon: int) -> list[Growth]:
             prompts.append(len(trajectory.prompt))
         if not any(by_task.values()):
             raise InputError(f"{path} holds no turn: evaluate it again.")
-        settings = analysis.systems[system]
         prompt = sum(prompts) / len(prompts)
-        found.append(Growth(settings.policy, settings.label, prompt, by_task))
-    return found
+        found[system.policy] = Growth(system.policy, system.label, prompt, by_task)
+    return list(found.values())
 
 
 def example(growths: Sequence[Growth]) -> str | None:
@@ -193,5 +191,10 @@ def figure2(growths: Sequence[Growth], horizon: int) -> Figure:
             Line2D([], [], label=one.label, linewidth=1.5, markersize=4.5, **look)
             for one, look in zip(growths, looks, strict=True)
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=4)
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=legend_columns(handles, figure),
+            handlelength=4,
+        )
     return figure

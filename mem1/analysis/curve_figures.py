@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mem1.analysis.curves import Curve
-from mem1.analysis.drawing import STYLE, styles, to_csv
+from mem1.analysis.drawing import STYLE, legend_columns, styles, to_csv
 
 SMOOTH = 15  # a running mean covers this fraction of a run
 MARKS = 6  # markers on a line
@@ -167,7 +167,7 @@ def curve_figure(
         legend = figure.legend(
             handles=handles,
             loc="outside lower center",
-            ncols=min(3, max(1, len(handles))),
+            ncols=legend_columns(handles, figure),
             handlelength=3.4,
             title=f"thin: as logged; thick: {thick}running mean over a fifteenth of the run",
             title_fontsize=8,

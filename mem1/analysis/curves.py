@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mem1.analysis.drawing import rank
+from mem1.analysis.grouping import lines_of_arms, rank
 from mem1.analysis.settings import Analysis
 from mem1.config_seeds import plain
 from mem1.errors import InputError
@@ -42,7 +42,7 @@ def read_curve(path: Path, run: str, analysis: Analysis) -> Curve:
         for name, value in row.values.items():
             values[name][row.step] = value
     pairs = {name: sorted(steps.items()) for name, steps in values.items()}
-    arm = next((arm for arm in analysis.arms if run in arm.runs), None)
+    arm = next((arm for arm in lines_of_arms(analysis) if run in arm.runs), None)
     settings = analysis.runs[run]
     label, group = (plain(run), settings.policy) if arm is None else (arm.name, arm.label)
     return Curve(label, group, settings.stage, pairs)
@@ -50,6 +50,6 @@ def read_curve(path: Path, run: str, analysis: Analysis) -> Curve:
 
 def ordered(curves: Mapping[str, Curve], analysis: Analysis) -> dict[str, Curve]:
     """``curves`` by run, in the order of Figure 4: arms first, then the others by policy."""
-    first = [run for arm in analysis.arms for run in arm.runs if run in curves]
+    first = [run for arm in lines_of_arms(analysis) for run in arm.runs if run in curves]
     others = sorted(curves, key=lambda run: rank(analysis.runs[run].policy))
     return {run: curves[run] for run in dict.fromkeys([*first, *others])}

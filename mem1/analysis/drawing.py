@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from mem1.analysis.grouping import POLICIES, rank
 from mem1.analysis.statistics import Interval
 from mem1.provenance import replacing
 
 FORMATS = ("png", "svg", "pdf")
-# Okabe and Ito's blue, vermilion, green and purple; the others replace what is too light.
+# In the order of POLICIES. Okabe and Ito's blue, vermilion, green and purple; the others replace
+# what is too light.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#882255", "#B8860B", "#000000", "#CC79A7")
-POLICIES = ("mem1", "full", "truncate", "summary", "amem", "overwrite")  # in order of PALETTE
 DASHES: tuple[Any, ...] = (
     "-",
     (0, (5, 1.5)),
@@ -63,11 +66,6 @@ class Drawn:
     texts: Mapping[str, str]
 
 
-def rank(policy: str) -> int:
-    """Place of a context policy in legends; whatever else is compared comes behind."""
-    return POLICIES.index(policy) if policy in POLICIES else len(POLICIES)
-
-
 def colours(groups: Iterable[str]) -> dict[str, str]:
     """A colour for each group: a context policy has its own, others take what is left in order."""
     order = list(dict.fromkeys(groups))
@@ -99,6 +97,17 @@ def styles(groups: Sequence[str], kinds: Sequence[str] | None = None) -> list[di
         )
         seen.add(key)
     return out
+
+
+def legend_columns(handles: Sequence[Artist], figure: Figure) -> int:
+    """How many columns of a legend below ``figure`` fit beside each other, four at most."""
+    sizes = [max(map(len, str(one.get_label()).split("\n"))) for one in handles]
+    for columns in range(min(4, len(sizes)), 1, -1):
+        longest = [column.max() for column in np.array_split(sizes, columns)]
+        # inches: a line with its gaps, and letters of 9 points
+        if sum(0.75 + 0.075 * letters for letters in longest) <= figure.get_figwidth():
+            return columns
+    return 1
 
 
 def interval_columns(interval: Interval) -> list[float | int]:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, styles, to_csv
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, styles, to_csv
 from mem1.analysis.series import Series
 from mem1.analysis.statistics import Interval
 
@@ -151,7 +151,7 @@ def figure4(
         figure.legend(
             handles=handles,
             loc="outside lower center",
-            ncols=4,
+            ncols=legend_columns(handles, figure),
             handlelength=3.4,
             columnspacing=1.4,
         )

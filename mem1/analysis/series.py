@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mem1.analysis.drawing import rank
+from mem1.analysis.grouping import lines_of_arms, rank
 from mem1.analysis.settings import Analysis
 from mem1.analysis.statistics import Interval
 from mem1.analysis.summary import Summary
@@ -24,7 +24,7 @@ def _parts(
 ) -> Iterator[tuple[str, str, tuple[str, ...], Summary, str]]:
     """Label, group, records, and where the numbers stand: arms, then systems by policy."""
     inside: set[str | None] = set()
-    for arm in analysis.arms:
+    for arm in lines_of_arms(analysis):
         records = tuple(name for name in arm.runs.values() if name is not None)
         inside.update(records)
         yield arm.name, arm.label, records, arms, arm.label

@@ -8,7 +8,8 @@ from mem1.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "config"
 MINI = FOLDER / "config.yaml"
-OVERLAYS = sorted(set(FOLDER.glob("*.yaml")) - {MINI, FOLDER / "expected.yaml"})
+NO_SETTINGS = {FOLDER / name for name in ("expected.yaml", "tolerances.yaml")}
+OVERLAYS = sorted(set(FOLDER.glob("*.yaml")) - {MINI} - NO_SETTINGS)
 
 
 def load_with(tmp_path: Path, text: str) -> config.Config:

@@ -91,7 +91,7 @@ def test_all_files_stand_in_the_manifest(inputs, tmp_path: Path, monkeypatch) ->
     recorded = manifest.verify(out / "mask_gap.manifest.json")
     written = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
     assert set(recorded["outputs"]) == written - {"mask_gap.manifest.json"}
-    assert len(recorded["outputs"]) == 5
+    assert len(recorded["outputs"]) == 6
     assert (tmp_path / "eval" / "s" / "2.jsonl").as_posix() in recorded["inputs"]
 
 

@@ -72,12 +72,12 @@ def test_paper_plans_one_corpus_for_training_and_evaluation(paper):
         "compose": 8,
         "distill": 1,
         "train_sft": 1,
-        "train_rl": 2,
+        "train_rl": 3,
         "verify": 1,
-        "evaluate": 80,
+        "evaluate": 81,
         **RENDER,
         "track_init": 1,
-        "track_run": 3,
+        "track_run": 4,
         "track_results": 1,
     }
 

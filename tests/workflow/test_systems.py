@@ -43,7 +43,6 @@ def test_each_system_is_evaluated_on_the_panels_that_it_is_for(planned):
     evaluated = re.findall(r"--system (\S+) .*--output \S+/(\d+)\.jsonl", planned)
     new = sorted((name, n) for name, n in evaluated if name in {"expert", "web", "hub", "served"})
     assert new == [("hub", "2"), ("served", "1"), ("served", "4"), ("web", "1")]
-    assert len(evaluated) == 15 + 4
 
 
 def test_systems_are_told_what_they_do_not_bring(planned):

@@ -8,8 +8,7 @@ each behind its description, oldest first.
 Departures from A-MEM and from the paper's baseline: the questions always stand in the context (the
 official code loses them after the first turn); what a turn said is shown as the ids it had; the
 number of notes, what is said about one and the decision on links have budgets
-(``agent.memory``); requests and JSON are in our words; the published code stores no note of the
-newest turn before it acts.
+(``agent.memory``); requests and JSON are in our words.
 
 A note whose call is malformed, which is what a model of a million parameters makes of every such
 request, is the turn alone: it is not linked, and costs no second call. The record of the call says

@@ -1,6 +1,6 @@
 """Rollouts of policies that keep a memory by calls: what is recorded, and what it may depend on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
@@ -8,6 +8,8 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from mem1.agent.engines.base import Engine, Output, Sampling, until_stop
 from mem1.agent.engines.hf import HFEngine
+from mem1.agent.formats.base import Format
+from mem1.agent.formats.catalogue import FORMATS
 from mem1.agent.formats.short import SHORT
 from mem1.agent.memory.catalogue import policy
 from mem1.agent.rollout import rollout
@@ -34,19 +36,27 @@ class Found:
         return [Observation(self.codec.encode(text), text, ["p"]) for text in texts]
 
 
-class Told:
-    """Writes the same in every turn, and the same in every call; remembers what it was asked."""
+NOTE = '<note> {"keywords": ["Ada"], "context": "Ada likes red.", "tags": ["person"]} </note>'
+EVOLUTION = '<evolution> {"links": [1], "tags": ["colour"]} </evolution>'
 
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
+
+class Told:
+    """Writes the same in every turn, and in every call what it is given; remembers what was asked.
+
+    ``said`` holds the text of an output by its stop string.
+    """
+
+    def __init__(self, codec: Codec, said: Mapping[str, str] | None = None) -> None:
+        self.codec, self.said = codec, said or {}
         self.asked: list[tuple[int, Sampling, list[int]]] = []
 
     def generate(
         self, contexts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
     ) -> list[Output]:
         self.asked.append((len(contexts), sampling, list(seeds)))
-        output = Output(self.codec.encode(SEARCH), [-0.5] * 7, until_stop(SEARCH, sampling.stop))
-        return [output] * len(contexts)
+        text = until_stop(self.said.get(sampling.stop[-1], SEARCH), sampling.stop)
+        ids = self.codec.encode(self.said.get(sampling.stop[-1], SEARCH))
+        return [Output(ids, [-0.5] * len(ids), text)] * len(contexts)
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +87,17 @@ def run(
     agent: Agent,
     seed: int = 7,
     batch: int = 64,
+    form: Format = SHORT["mem1"],
 ) -> list[Trajectory]:
     return rollout(
         tasks,
         engine,
-        policy(name, agent, codec, SHORT["mem1"]),
+        policy(name, agent, codec, form),
         Found(codec),
         codec,
         agent,
         Sampling(1.0, agent.max_new_tokens),
-        prompt=SHORT["mem1"],
+        prompt=form,
         system="s",
         seed=seed,
         samples=[0, 1],
@@ -195,3 +206,24 @@ def test_a_prompt_that_could_not_fit_is_refused_before_any_call(
     with pytest.raises(InputError, match=rf"agent\.max_context is {most - 1}, but policy {name}"):
         run(tasks, engine, name, words, tight)
     assert len(engine.asked) == asked
+
+
+def test_notes_are_made_and_linked_for_all_trajectories_together(
+    chatting: Codec, agent: Agent, tasks: list[Task]
+) -> None:
+    engine = Told(chatting, {"</note>": NOTE, "</evolution>": EVOLUTION})
+    assert agent.memory is not None
+    memory = agent.memory.model_copy(update={"note_tokens": 200, "notes": 3})
+    wide = agent.model_copy(update={"max_context": 20_000, "max_new_tokens": 90, "memory": memory})
+    played = run(tasks[1:2], engine, "amem", chatting, wide, form=FORMATS["instruct"])
+    asked = [(count, sampling.stop[-1]) for count, sampling, _ in engine.asked]
+    turn, note, evolve = (2, "</answer>"), (2, "</note>"), (2, "</evolution>")
+    assert asked == [turn, note, turn, note, evolve, turn, note, evolve, turn]
+    for one in played:
+        purposes = [[call.purpose for call in each.calls] for each in one.turns]
+        assert purposes == [[], ["note"], ["note", "evolve"], ["note", "evolve"]]
+        assert not any(call.malformed for each in one.turns for call in each.calls)
+        text = chatting.decode(one.turns[3].context)
+        assert text.startswith(chatting.decode(one.prompt))
+        assert "My note 2: Ada likes red.\nKeywords: Ada\nTags: colour\nBelongs with: 1\n" in text
+        assert text.count("<search> Ada </search>") == 3

@@ -4,7 +4,7 @@ import pytest
 
 from mem1.analysis import context_figure as figure
 from mem1.analysis.context_figure import Growth
-from mem1.analysis.drawing import rank
+from mem1.analysis.grouping import rank
 from mem1.analysis.metrics import of
 from mem1.errors import InputError
 from mem1.records import Call, write_jsonl
@@ -28,11 +28,19 @@ def test_only_trajectories_that_still_run_are_averaged():
     assert (FULL.at(0), FULL.at(1), FULL.turns) == ([10, 20], [30], 2)
 
 
-def test_one_system_after_rl_stands_for_each_policy(analysis):
-    shown = figure.shown(analysis)
-    policies = [analysis.systems[name].policy for name in shown]
-    assert policies == sorted(set(policies), key=rank)
-    assert shown[:2] == ["mem1-rl", "full-rl"]
+def test_systems_after_rl_in_the_world_of_the_preset_stand_for_their_policy(analysis):
+    order = figure.preferred(analysis)
+    policies = [analysis.systems[name].policy for name in order]
+    assert policies == sorted(policies, key=rank)
+    assert order[0] == "mem1-rl"
+    assert order[policies.index("full")] == "full-rl"
+
+
+def test_another_system_stands_in_where_the_first_was_not_evaluated(
+    tmp_path, analysis, synthetic_trajectory
+):
+    write_jsonl(tmp_path / "mem1-sft" / "2.jsonl", [synthetic_trajectory(system="mem1-sft")])
+    assert [one.label for one in figure.read(tmp_path, analysis, 2)] == ["MEM1 (SFT)"]
 
 
 def test_the_example_has_the_median_number_of_turns_under_the_first():

@@ -2,7 +2,7 @@ import pytest
 
 from mem1.analysis import curve_figures
 from mem1.analysis.curves import Curve, metric_files, ordered, read_curve
-from mem1.analysis.drawing import rank
+from mem1.analysis.grouping import rank
 from mem1.errors import InputError
 from mem1.records import StepMetrics, write_jsonl
 

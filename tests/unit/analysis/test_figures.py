@@ -1,6 +1,9 @@
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from mem1.analysis import drawing, figures
+from mem1.analysis.grouping import POLICIES
 from mem1.analysis.series import Series
 from mem1.analysis.statistics import Interval
 
@@ -74,7 +77,7 @@ def test_systems_of_one_policy_share_a_colour_and_differ_in_dash():
 
 
 def test_ten_lines_are_told_apart_without_colour():
-    looks = drawing.styles([*("mem1", "full") * 2, *drawing.POLICIES])
+    looks = drawing.styles([*("mem1", "full") * 2, *POLICIES])
     assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == 10
 
 
@@ -86,6 +89,12 @@ def test_a_policy_has_its_colour_whatever_else_is_drawn():
 def test_what_is_no_policy_takes_no_colour_of_one_that_is_drawn():
     got = drawing.colours(["an arm", "mem1", "full"])
     assert len(set(got.values())) == 3
+
+
+@pytest.mark.parametrize(("length", "columns"), [(5, 4), (20, 2), (90, 1)])
+def test_a_legend_has_the_columns_that_fit(length, columns):
+    handles = [Line2D([], [], label="x" * length) for _ in range(8)]
+    assert drawing.legend_columns(handles, Figure(figsize=(6.6, 3))) == columns
 
 
 def luminance(colour):

@@ -7,6 +7,8 @@ import pytest
 
 from mem1 import render_figures
 from mem1.analysis import ablations, drawing, summary
+from mem1.analysis.curves import Curve
+from mem1.analysis.grouping import rank
 from mem1.analysis.series import of_systems
 from mem1.errors import InputError
 from mem1.provenance import read_json
@@ -82,7 +84,7 @@ def test_systems_stand_in_the_order_of_their_policies(synthetic_results, analysi
     got = of_systems(analysis, summary.summarize(measured, analysis), {})
     groups = [one.group for one in got]
     assert len(groups) >= 5
-    assert groups == sorted(groups, key=drawing.rank)
+    assert groups == sorted(groups, key=rank)
 
 
 def test_seeds_of_a_system_are_one_line(synthetic_results, seeded):
@@ -93,3 +95,31 @@ def test_seeds_of_a_system_are_one_line(synthetic_results, seeded):
         "mem1-rl@1",
         "mem1-rl@2",
     )
+
+
+def test_runs_of_an_ablation_without_seeds_are_called_what_their_systems_are(
+    synthetic_results, analysis
+):
+    measured = summary.load(synthetic_results / "eval", analysis)
+    got = of_systems(analysis, summary.summarize(measured, analysis), {})
+    assert analysis.arms
+    assert {one.label for one in got} <= {system.label for system in analysis.systems.values()}
+
+
+def test_figure_7_has_the_runs_with_and_without_the_format_reward(analysis):
+    curves = {
+        run: Curve(run, "mem1", settings.stage, {"reward": [(1, 1.0)]})
+        for run, settings in analysis.runs.items()
+    }
+    rows = render_figures.of_curves(analysis, curves)["figure7"].texts["csv"].splitlines()
+    assert {row.split(",")[1] for row in rows[1:]} == {"rl-mem1", "rl-format"}
+
+
+def test_figure_4_has_no_line_of_one_point(synthetic_results, analysis, root, tmp_path):
+    (synthetic_results / "eval/truncate/1.jsonl").rename(tmp_path / "kept")
+    for path in (synthetic_results / "eval/truncate").iterdir():
+        path.unlink()
+    (tmp_path / "kept").rename(synthetic_results / "eval/truncate/1.jsonl")
+    render_figures.main(arguments(synthetic_results, root))
+    assert "Truncated" not in (synthetic_results / "figures/figure4.csv").read_text()
+    assert "Truncated" in (synthetic_results / "figures/budget.csv").read_text()
