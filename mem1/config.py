@@ -271,7 +271,6 @@ class Config(Section):
             if both:
                 raise ValueError(f"webshop.{kind}.{both[0]} is in {kind} too: rename one of them")
         self.shop_agent()
-        self.shop_model()
         for name in shop.runs:
             self.shop_settings_of(name)
         return self
@@ -297,10 +296,6 @@ class Config(Section):
     def shop_agent(self) -> Agent:
         """The limits of the loop in WebShop."""
         return changed(self.agent, self._needed().agent, "webshop", "agent")
-
-    def shop_model(self) -> Model:
-        """The shape of models that are made in WebShop."""
-        return changed(self.model, self._needed().model, "webshop", "model")
 
     def _needed(self) -> WebShop:
         if self.webshop is None:

@@ -40,19 +40,11 @@ class ShopTasks(Section):
     max_turns: int = Field(ge=1, description="turns of an episode; paper 10")
 
 
-class Repeats(Section):
-    """Rows of random words that are said twice: the second time is learned, which is to copy."""
-
-    share: float = Field(ge=0, lt=1, description="of the tokens of a step")
-    steps: int = Field(ge=0, description="first steps, in which they are there")
-
-
 class ShopSft(Section):
     """Learning to shop from a script, in generated catalogues that are new all the time."""
 
     steps: int = Field(ge=1, description="optimizer steps")
     tokens: int = Field(ge=500, description="tokens of one step, context and padding included")
-    repeats: Repeats
     products: int = Field(ge=20, le=800, description="products of a catalogue")
     goals: int = Field(ge=1, description="goals played in a catalogue")
     catalogues_at_once: int = Field(ge=1, description="catalogues that are mixed")
@@ -71,17 +63,16 @@ class WebShop(Section):
     shop: Shop
     tasks: ShopTasks
     agent: dict[str, Any] = Field(description="settings of the section agent that differ here")
-    model: dict[str, Any] = Field(description="settings of the section model that differ here")
     sft: ShopSft
     rl: dict[str, Any] = Field(description="settings of the section rl that differ here")
-    runs: dict[str, Run] = Field(description="as in the section runs; start: scratch or a run here")
+    runs: dict[str, Run] = Field(description="as in the section runs; start: base or a run here")
     systems: dict[str, System] = Field(description="as in the section systems")
 
     @model_validator(mode="after")
     def _runs_of_shops(self) -> "WebShop":
         for name, run in self.runs.items():
             others = {n for n, other in self.runs.items() if other.stage == "sft"} - {name}
-            allowed = {"scratch"} if run.stage == "sft" else others
+            allowed = {"base"} if run.stage == "sft" else others
             if run.start not in allowed:
                 raise ValueError(
                     f"runs.{name}.start is {run.start!r}: a run of stage {run.stage} starts from "
@@ -89,8 +80,8 @@ class WebShop(Section):
                 )
             if self.shop.protocol != "mini":
                 raise ValueError(
-                    f"runs.{name}: a model is made from nothing on protocol mini only; take the "
-                    f"runs away (null), or use that protocol"
+                    f"runs.{name}: agents are trained on protocol mini only; take the runs away "
+                    f"(null), or use that protocol"
                 )
         return self
 

@@ -1,9 +1,9 @@
 """Run one system on a panel of tasks and score what it answers.
 
 Inputs: a frozen evaluation section of the configuration, a panel with its manifest, for WebShop
-the goals of its shop, else passages and their index (not read where the section names a server, the web or kept answers), and, where
-the section names neither a server nor a model of the Hub, a tokenizer and for engine hf the
-folder of a model. A published model brings its own tokenizer.
+the goals of its shop, else passages and their index (not read where the section names a server,
+the web or kept answers), and, where the section names neither a server nor a model of the Hub, a
+tokenizer and for engine hf the folder of a model. A published model brings its own tokenizer.
 Outputs: OUTPUT, one trajectory a line in the order of the panel, with all views, scores and
 timings; and, last, OUTPUT's stem + .manifest.json with the digests of all inputs.
 

@@ -2,7 +2,8 @@
 
 In:  the frozen section webshop and, for protocols other than mini, the catalogue it names.
 Out: goals.json (all goals of the shop with a digest: the same index is the same goal everywhere),
-     tasks.jsonl (webshop.tasks.train_count or test_count of them) and, last, manifest.json.
+     tasks.jsonl (webshop.tasks.train_count or test_count of them) with its manifest and, last,
+     manifest.json.
 
 Departure from the original: price caps come from the seed, where it draws them at each start.
 """
@@ -29,8 +30,8 @@ def main(argv: Sequence[str]) -> None:
     from mem1 import manifest
     from mem1.envs.webshop import opening, panel
     from mem1.provenance import write_json
-    from mem1.records import write_jsonl
     from mem1.stages import ShopGoals
+    from mem1.tasks import compose
 
     section = cli.read_section(args.config, ShopGoals)
     shop = opening.opened(section.shop, args.split, args.seed)
@@ -41,7 +42,9 @@ def main(argv: Sequence[str]) -> None:
     last.unlink(missing_ok=True)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     panel.write(args.output_dir / "goals.json", shop.panel)
-    write_jsonl(args.output_dir / "tasks.jsonl", tasks)
+    compose.save_panel(
+        args.output_dir / "tasks.jsonl", tasks, {**asked.model_dump(), "seed": args.seed}
+    )
     outputs = {name: args.output_dir / name for name in ("goals.json", "tasks.jsonl")}
     described = manifest.describe("make_shop", args.config, [], outputs)
     write_json(last, {**described, "webshop": shop.record, "seed": args.seed, "split": args.split})

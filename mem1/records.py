@@ -133,8 +133,8 @@ class Score(_Sparse):
     reward: float | None = None  # of a purchase, 0 to 1; em is 1 where it is 1
 
 
-# bought: the environment ended it; context: no room was left for another turn; format: an output was malformed, and the rollout
-# was told to end there
+# bought: the environment ended it; context: no room was left for another turn; format: an output
+# was malformed, and the rollout was told to end there
 End = Literal["answered", "bought", "turns", "context", "format", "running"]
 
 

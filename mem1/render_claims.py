@@ -39,12 +39,13 @@ def main(argv: Sequence[str]) -> None:
     analysis = cli.read_section(args.config, Analysis)
     paper = expected.load(args.expected)
     measured = summary.load(args.records_dir, analysis)
+    shopped = summary.load_shop(args.records_dir, analysis)
     for path in summary.strangers(args.records_dir, analysis):
         print(f"left out, not configured: {path}", file=sys.stderr)
     compared = [run for arm in analysis.arms for run in arm.runs]
     files = curves.metric_files(args.train_dir, compared) if args.train_dir and compared else {}
     trained = {run: curves.read_curve(path, run, analysis) for run, path in files.items()}
-    results = claim_registry.results(Evidence(measured, analysis, paper, trained))
+    results = claim_registry.results(Evidence(measured, analysis, paper, trained, shopped))
     found = claim_report.report(results, analysis, paper)
 
     texts = {
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> None:
     last.unlink(missing_ok=True)
     for name, text in texts.items():
         write_text(args.output_dir / name, text)
-    records = [summary.record_file(args.records_dir, *key) for key in measured]
+    records = [summary.record_file(args.records_dir, *key) for key in [*measured, *shopped]]
     write_json(
         last,
         manifest.describe(

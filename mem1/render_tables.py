@@ -2,10 +2,10 @@
 
 In:  the frozen analysis section, the records of mem1.evaluate, the paper's numbers, and, for
      ablations, the metrics.jsonl of the training runs.
-Out: table1.csv (every cell), table1.md (short), table1-full.md, table1.tex; table3, table4 and
-     format-reward as .csv, .md and .tex; ratios.csv, ratios.md; where the configuration has
-     ablations (analysis.arms), ablations.csv, .md and .tex and ablations-comparisons.csv; and,
-     last, manifest.json.
+Out: table1.csv (every cell), table1.md (short), table1-full.md, table1.tex; table2, table3,
+     table4 and format-reward as .csv, .md and .tex; ratios.csv, ratios.md; where the
+     configuration has ablations (analysis.arms), ablations.csv, .md and .tex and
+     ablations-comparisons.csv; and, last, manifest.json.
 
 Records of systems that are not configured are left out, and named. A file that is cut, of
 another version or another system is refused, and so is an unknown row of the paper; a number
@@ -44,6 +44,7 @@ def main(argv: Sequence[str]) -> None:
         ratios,
         summary,
         table1,
+        table2,
         tables,
     )
     from mem1.analysis.evidence import Evidence
@@ -53,6 +54,7 @@ def main(argv: Sequence[str]) -> None:
     analysis = cli.read_section(args.config, Analysis)
     paper = expected.load(args.expected)
     measured = summary.load(args.records_dir, analysis)
+    shopped = summary.load_shop(args.records_dir, analysis)
     for path in summary.strangers(args.records_dir, analysis):
         print(f"left out, not configured: {path}", file=sys.stderr)
     compared = [run for arm in analysis.arms for run in arm.runs]
@@ -64,7 +66,7 @@ def main(argv: Sequence[str]) -> None:
     others = tables.other_lines(analysis, paper)
     divided = ratios.ratios(measured, analysis, paper)
     gains = ratios.gains(measured, analysis)
-    headline = claim_registry.headline(Evidence(measured, analysis, paper, trained))
+    headline = claim_registry.headline(Evidence(measured, analysis, paper, trained, shopped))
     texts = {
         "table1.csv": tables.to_csv([*rows, *others]),
         "table1.md": table1.short(rows, headline, analysis),
@@ -76,6 +78,7 @@ def main(argv: Sequence[str]) -> None:
     arms = ablations.summarize(measured, analysis)
     ends = ablations.trained(trained, analysis)
     for sheet in (
+        table2.table2(shopped, analysis, paper),
         paper_tables.table3(cells, analysis, paper),
         paper_tables.table4(cells, analysis, paper),
         paper_tables.format_reward(arms, ends, analysis, paper),
@@ -85,7 +88,7 @@ def main(argv: Sequence[str]) -> None:
     (args.output_dir / "manifest.json").unlink(missing_ok=True)
     for name, text in texts.items():
         write_text(args.output_dir / name, text)
-    records = [summary.record_file(args.records_dir, *key) for key in measured]
+    records = [summary.record_file(args.records_dir, *key) for key in [*measured, *shopped]]
     write_json(
         args.output_dir / "manifest.json",
         manifest.describe(

@@ -55,7 +55,6 @@ class ShopRun(Section):
     shop: Shop
     tasks: ShopTasks
     agent: Agent
-    model: Model | None = Field(description="shape, when the run starts from scratch")
     sft: ShopSft | None = Field(description="settings of the stage; null for a run of stage rl")
     rl: Rl | None = Field(description="settings of the stage; null for a run of stage sft")
 
@@ -147,7 +146,6 @@ def shop_run(config: Config, name: str) -> ShopRun:
         shop=goals.shop,
         tasks=goals.tasks,
         agent=config.shop_agent().used_by(run.policy),
-        model=config.shop_model() if run.start == "scratch" else None,
         sft=sft,
         rl=rl,
     )
@@ -217,8 +215,8 @@ def frozen(config: Config, stage: str) -> Section:
     """The frozen section that is called ``stage``.
 
     Names: ``world``, ``sources``, ``retrieval``, ``encoder``, ``retrieval_report``,
-    ``base``, ``mask_gap``, ``webshop``, ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>``, ``eval-<system>``,
-    ``distill-<system>`` and, for kind hub, ``sources-<train, test or corpus>``.
+    ``base``, ``mask_gap``, ``webshop``, ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>``,
+    ``eval-<system>``, ``distill-<system>`` and, for kind hub, ``sources-<train, test or corpus>``.
 
     Raises:
         InputError: there is no such stage in this configuration.
@@ -257,9 +255,9 @@ def frozen(config: Config, stage: str) -> Section:
     split, _, horizon = name.partition("-")
     if kind == "tasks" and horizon.isdecimal():
         return panel(config.tasks, split, int(horizon))
+    runs = sorted([*config.runs, *(shop.runs if shop else ())])
+    systems = sorted([*config.systems, *(shop.systems if shop else ())])
     raise InputError(
         f"There is no stage {stage!r}: use {', '.join(whole)}, sources-<split or corpus>, "
-        f"tasks-<split>-<objectives>, run-<one of "
-        f"{sorted([*config.runs, *(shop.runs if shop else ())])}>, or eval- or distill-<one of "
-        f"{sorted([*config.systems, *(shop.systems if shop else ())])}>."
+        f"tasks-<split>-<objectives>, run-<one of {runs}>, or eval- or distill-<one of {systems}>."
     )

@@ -38,7 +38,11 @@ def main(argv: Sequence[str]) -> None:
     if any((path is None) != (run.rl is None) for path in given):
         raise InputError(
             f"Run {run.name} is of stage {run.run.stage}: "
-            + ("leave --tasks and --goals out." if run.rl is None else "give it --tasks and --goals.")
+            + (
+                "leave --tasks and --goals out."
+                if run.rl is None
+                else "give it --tasks and --goals."
+            )
         )
     if run.rl is None:
         _imitate(run, arguments)
@@ -66,8 +70,8 @@ def _imitate(run: "ShopRun", arguments: argparse.Namespace) -> None:
 def _reinforce(run: "ShopRun", arguments: argparse.Namespace) -> None:
     from mem1.agent.formats.shop import SHOP
     from mem1.envs.webshop import opening
-    from mem1.records import Task, read_jsonl
     from mem1.seeding import derive
+    from mem1.tasks.compose import load_panel
     from mem1.train.collect import Arena, collapsed
     from mem1.train.job import Job
     from mem1.train.players import players as prepare
@@ -77,7 +81,7 @@ def _reinforce(run: "ShopRun", arguments: argparse.Namespace) -> None:
     assert rl is not None
     inputs = [arguments.tokenizer, arguments.tasks, arguments.goals]
     job = Job.prepare("train_shop", arguments, run, inputs=inputs)
-    tasks = read_jsonl(arguments.tasks, Task)
+    tasks = load_panel(arguments.tasks)
     split = tasks[0].split
     shop = opening.environment(run.shop, arguments.goals, split, run.seed, run.agent, job.codec)
     players = prepare(job.model, rl, job.processes)

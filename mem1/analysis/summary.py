@@ -76,10 +76,25 @@ def load(folder: Path, analysis: Analysis) -> Measured:
     return measured
 
 
+def load_shop(folder: Path, analysis: Analysis) -> Measured:
+    """``load`` for the systems that shop; nothing where there are none.
+
+    Raises:
+        InputError: a file is unusable, or none was evaluated.
+    """
+    return {} if analysis.shop is None else load(folder, analysis.shop)
+
+
 def strangers(folder: Path, analysis: Analysis) -> list[Path]:
     """Record files below ``folder`` that ``load`` leaves out, for they are not configured."""
-    names = {name for names in analysis.replicas.values() for name in names}
-    known = {record_file(folder, name, h) for name in names for h in analysis.horizons}
+    known = {
+        record_file(folder, name, horizon)
+        for one in (analysis, analysis.shop)
+        if one is not None
+        for names in one.replicas.values()
+        for name in names
+        for horizon in one.horizons
+    }
     return sorted(path for path in folder.glob("*/*.jsonl") if path not in known)
 
 
@@ -129,14 +144,16 @@ def sample(
     return Sample(system, tasks, values[:, :, 0]) if values.size else None
 
 
-def summarize(measured: Measured, analysis: Analysis) -> Summary:
-    """All means with their intervals. Systems of one horizon share the drawn tasks."""
+def summarize(
+    measured: Measured, analysis: Analysis, metrics: Sequence[str] = tuple(METRICS)
+) -> Summary:
+    """Means with their intervals. Systems of one horizon share the drawn tasks."""
     found: Summary = {}
     for system, names in analysis.replicas.items():
         for horizon in analysis.horizons:
-            _, values = seed_values(measured, names, horizon, list(METRICS))
+            _, values = seed_values(measured, names, horizon, metrics)
             if values.size:
                 rng = array_stream(analysis.seed, "bootstrap", horizon)
                 intervals = seeded_intervals(values, analysis.bootstrap, rng)
-                found[system, horizon] = dict(zip(METRICS, intervals, strict=True))
+                found[system, horizon] = dict(zip(metrics, intervals, strict=True))
     return found

@@ -56,7 +56,10 @@ def pieces(texts: Iterable[str]) -> list[str]:
 def word_level(words: Sequence[str] | None = None) -> Tokenizer:
     """One token a word, a punctuation mark or a tag; without ``words``, those of Atlas."""
     specials = [PAD, UNKNOWN, END, *protocol.TAGS]
-    vocabulary = {word: i for i, word in enumerate([*specials, *(atlas_vocabulary() if words is None else words)])}
+    vocabulary = {
+        word: i
+        for i, word in enumerate([*specials, *(atlas_vocabulary() if words is None else words)])
+    }
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens([PAD, UNKNOWN, END])

@@ -1,10 +1,10 @@
 """Collection: which tasks a step plays, where, and what the trajectories looked like.
 
 Rewards are those of the paper: for questions exact matches summed over the objectives, from the
-scorer that evaluation uses, for shopping what the environment gives. With ``rl.format_reward`` (the paper's ablation) a malformed
-output ends its trajectory, which gets -1 instead; evaluation knows nothing of it. Sampling is
-at the temperature of the loss, without top-p or top-k, so the recorded log-probabilities are
-those of the policy that is trained.
+scorer that evaluation uses, for shopping what the environment gives. With ``rl.format_reward``
+(the paper's ablation) a malformed output ends its trajectory, which gets -1 instead; evaluation
+knows nothing of it. Sampling is at the temperature of the loss, without top-p or top-k, so the
+recorded log-probabilities are those of the policy that is trained.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]
 
 
 def rewards(trajectories: Sequence[Trajectory]) -> Tensor:
-    """[T] reward or exact matches of each scored trajectory; -1 where a malformed output ended it."""
+    """[T] what each scored trajectory earned; -1 where a malformed output ended it."""
     values = [
         MALFORMED if one.end == "format" else _earned(one.score)
         for one in trajectories
@@ -88,6 +88,10 @@ def collapsed(metrics: Sequence[StepMetrics], settings: Rl) -> str | None:
     )
 
 
+def _short() -> dict[PromptKind, Format]:
+    return {"mem1": SHORT["mem1"], "full": SHORT["full"]}
+
+
 @dataclass(frozen=True)
 class Arena:
     """Where the agent acts during collection."""
@@ -96,7 +100,7 @@ class Arena:
     codec: Codec
     agent: Agent
     policy: PromptKind  # context policy and wording of the prompt
-    forms: Mapping[PromptKind, Format] = field(default_factory=lambda: SHORT)
+    forms: Mapping[PromptKind, Format] = field(default_factory=_short)
 
     def play(
         self, engine: Engine, tasks: Sequence[Task], settings: Rl, seed: int

@@ -56,7 +56,7 @@ class Job(Generic[R]):
         torch.set_num_threads(max(1, arguments.threads // processes.count))
         tokenizer: Path | None = getattr(arguments, "tokenizer", None)
         if arguments.start == SCRATCH:
-            if run.model is None or tokenizer is None:
+            if isinstance(run, ShopRun) or run.model is None or tokenizer is None:
                 raise InputError(f"Run {run.name} cannot start from scratch: give it a model.")
             codec = load_codec(tokenizer)
             model = new_model(run.model, codec.size, derive(run.seed, "model", run.run.seed))
@@ -64,6 +64,12 @@ class Job(Generic[R]):
             return cls(command, arguments, inputs, run, model, codec, tokenizer, processes)
         start = Path(arguments.start)
         model, codec = load_checkpoint(start, torch.float32)
+        if isinstance(run, ShopRun) and run.run.start == "base" and tokenizer is not None:
+            codec = _renamed(model, load_codec(tokenizer), tokenizer)
+            torch.nn.Module.to(model, processes.device)
+            return cls(
+                command, arguments, [start, *inputs], run, model, codec, tokenizer, processes
+            )
         if tokenizer is not None:
             expected = load_codec(tokenizer).backend.get_vocab(with_added_tokens=True)
             if codec.backend.get_vocab(with_added_tokens=True) != expected:
@@ -119,3 +125,17 @@ class Job(Generic[R]):
         outputs = {name: folder / name for name in ("model", session.METRICS)}
         described = manifest.describe(self.command, arguments.config, self.inputs, outputs)
         write_json(folder / "manifest.json", described)
+
+
+def _renamed(model: PreTrainedModel, codec: Codec, tokenizer: Path) -> Codec:
+    """``codec``, whose words take the places of those that ``model`` was trained with.
+
+    Raises:
+        InputError: it has another number of words.
+    """
+    if codec.size != model.config.vocab_size:
+        raise InputError(
+            f"{tokenizer} has {codec.size} tokens and the base model {model.config.vocab_size}: "
+            f"make the tokenizer again, or take another base_model."
+        )
+    return codec

@@ -1,17 +1,15 @@
-"""Learning to shop from nothing: demonstrations of a script in catalogues that are always new.
+"""Learning to shop from demonstrations of a script, in catalogues that are always new.
 
-Stands in for two things of the paper at once: pretraining, without which its model could not read
-a page, and the imperfect agent that reinforcement learning starts from. As with the base model,
-a turn under ``mem1`` is a row of its own, a trajectory under ``full`` is one row, position ids
-start at a random offset, and no catalogue is met twice. In the first steps some rows are random
-words said twice: nothing teaches a model sooner to copy what it has seen, which is most of
-shopping (what stands in the instruction is searched, what stands on the page is clicked).
+Starts from the base model, which can read, copy and use the tags, and has never seen a shop: its
+words are other ones, so the shop's take the places of the names of the generated world
+(``agent.formats.shop``), which it knows as words to be found and copied.
+
+As with the base model, a turn under ``mem1`` is a row of its own, a trajectory under ``full`` is
+one row, position ids start at a random offset, and no catalogue is met twice.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -31,12 +29,9 @@ from mem1.train.base import cut, whole_turns, with_context
 from mem1.train.batch import PAD, collate
 from mem1.train.forward import sampled_logprobs
 from mem1.train.trainee import Trainee, rate
-from mem1.train.tree import Tree, View, pack, views_of
+from mem1.train.tree import Tree, pack, views_of
 
 CHUNK = {"mem1": 300, "full": 80}  # rows that are sorted by length together
-LENGTHS = 20, 55  # of random words, before they are said again
-SPECIAL = 3  # ids of a word-level tokenizer before its words
-REPEAT = -2  # trajectory of repeated words; context that is in the loss has -1
 
 
 class Demonstrations:
@@ -117,7 +112,6 @@ class ShopTraining:
         self._seed = seed
         self._trainee = trainee
         self._data = Demonstrations(run, seed, codec)
-        self._first, self._size = SPECIAL, codec.size
 
     def step(self, number: int) -> dict[str, float]:
         """Train on step ``number``; returns what is logged."""
@@ -125,40 +119,21 @@ class ShopTraining:
         noise = array_stream(self._seed, "context", number)
         random = stream(self._seed, "offsets", number)
         trees = [with_context(tree, sft.context_share, noise) for tree in self._data.at(number)]
-        if number < sft.repeats.steps:
-            trees = self._with_repeats(trees, number)
         batch = collate(trees, PAD, [random.randint(0, sft.largest_offset) for _ in trees])
         with torch.autocast("cpu", torch.bfloat16):  # weights in fp32
             result = sampled_logprobs(self._trainee.module, batch, entropy_gradient=False)
         outputs = batch.trajectory >= 0
         loss = -result.logprobs[outputs].mean()
-        others = loss * 0
-        values = {}
-        for name, kind in (("context_loss", -1), ("repeats_loss", REPEAT)):
-            if (batch.trajectory == kind).any():
-                part = -result.logprobs[batch.trajectory == kind].mean()
-                others = others + sft.context_weight * part
-                values[name] = float(part.detach())
-        self._trainee.backward(loss + others, last=True)
+        context = -result.logprobs[~outputs].mean() if (~outputs).any() else loss * 0
+        self._trainee.backward(loss + sft.context_weight * context, last=True)
         right = result.logprobs.detach() > -0.6931  # likelier than not
         factor = rate(number, sft.steps, sft.optimizer)
-        return values | {
+        return {
             "loss": float(loss.detach()),
+            "context_loss": float(context.detach()),
             "tokens_right": float(right[outputs].float().mean()),
             "turns_right": whole_turns(right, batch),
             "packed_tokens": float(batch.ids.numel()),
             "gradient_norm": self._trainee.update(factor),
             "rate": factor * sft.optimizer.lr,
         }
-
-    def _with_repeats(self, trees: list[Tree], number: int) -> list[Tree]:
-        """``trees`` with repeated words in place of a share of them."""
-        random = stream(self._seed, "repeats", number)
-        kept = trees[: max(1, round(len(trees) * (1 - self._sft.repeats.share)))]
-        room = sum(map(len, trees)) - sum(map(len, kept))
-        while room > 0:
-            words = [random.randrange(self._first, self._size) for _ in range(random.randint(*LENGTHS))]
-            tree = pack([View(words, list(words), 0, 0)])
-            kept.append(replace(tree, trajectory=np.full_like(tree.trajectory, REPEAT)))
-            room -= len(tree)
-        return kept

@@ -50,7 +50,9 @@ def _asked(prompt: str) -> _Asked:
     first, second, kind, name, value, other, choice, price = found.groups()
     options = ((name, value), (other, choice))
     request = f"Find me {first}, {second} {kind}"
-    return _Asked(request, f"{first} {second} {kind}", options, float(price) if price else float("inf"))
+    return _Asked(
+        request, f"{first} {second} {kind}", options, float(price) if price else float("inf")
+    )
 
 
 def _typed(text: str) -> str:
@@ -120,9 +122,9 @@ class ShopperEngine:
             states[name] = "chosen" if chosen else "open" if offered else "missing"
         note = " ".join(f"{name}: {value} {states[name]}" for name, value in asked.options)
         opened = re.search(r"click\[(\d+-\d+)\]", own)
-        if opened and "missing" in states.values() and left > _LEAST:
-            if random.random() >= self._imperfections.settled:
-                return _output([*tried, opened[1]], note, "click[< prev]")
+        lacks = opened and "missing" in states.values() and left > _LEAST
+        if opened and lacks and random.random() >= self._imperfections.settled:
+            return _output([*tried, opened[1]], note, "click[< prev]")
         wanted = [value for name, value in asked.options if states[name] == "open"]
         if wanted and random.random() >= self._imperfections.forgotten_option:
             return _output(tried, note, f"click[{wanted[0]}]")

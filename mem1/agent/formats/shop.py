@@ -19,7 +19,8 @@ from mem1.agent.text import Codec
 from mem1.config_systems import PromptFormat
 from mem1.envs.webshop import generate
 from mem1.records import Task
-from mem1.tasks.tokenizer import pieces
+from mem1.tasks.atlas_schema import pools
+from mem1.tasks.tokenizer import atlas_vocabulary, pieces
 
 CORRECTION = "Malformed: think, then answer with one action."
 REFUSED = "Not possible here."  # what stands before the page again
@@ -78,11 +79,28 @@ SHOP: dict[PromptKind, ShopShort] = {
     "full": ShopShort("shop-full", "All your notes stay."),
 }
 
+
 def vocabulary() -> list[str]:
-    """Every word that prompts, compact pages, hints and states can hold, for a word tokenizer."""
+    """Every word that prompts, compact pages, hints and states can hold, at the place of its id.
+
+    The vocabulary of Atlas with other words in the places of names: all words of pages but marks
+    and digits, and whatever else Atlas does not have. So a model that was trained on Atlas knows
+    the forms of turns, and the shop's words as words that are found and copied.
+    """
     prompts = [form.request([""], 1) for form in SHOP.values()]
-    said = [CORRECTION, REFUSED, protocol.hint(1), WORDS, *generate.vocabulary()]
-    return pieces([*prompts, *said])
+    said = pieces([*prompts, CORRECTION, REFUSED, protocol.hint(1), WORDS])
+    shown = pieces(generate.vocabulary())
+    known = dict.fromkeys(atlas_vocabulary())
+    first, last = pools()
+    places = [name for pool in (*first.values(), last) for name in pool]
+    renamed = [word for word in said if word not in known]
+    renamed += [word for word in shown if word.isalnum() and len(word) > 1 and word not in renamed]
+    renamed += [word for word in shown if word not in known and word not in renamed]
+    if len(renamed) > len(places):
+        raise ValueError(f"{len(renamed)} words of the shop for {len(places)} names of Atlas")
+    moved = {word: f"{word}_" for word in renamed if word in known}  # their own places stay empty
+    taken = dict(zip(places, renamed, strict=False))
+    return [taken.get(word, moved.get(word, word)) for word in known]
 
 
 _TASK = """You are shopping on a website. You are given an instruction, and you reach the product \

@@ -46,7 +46,9 @@ class WebShopEnvironment:
         """
         goal = task.goal
         if goal is None or goal.index >= len(self.shop.goals):
-            raise InputError(f"Task {task.id} has no goal in this shop: name the tasks made for it.")
+            raise InputError(
+                f"Task {task.id} has no goal in this shop: name the tasks made for it."
+            )
         if goal.instruction != self.shop.goals[goal.index].instruction:
             raise InputError(
                 f"Task {task.id} has another instruction than goal {goal.index} of this shop: name "
