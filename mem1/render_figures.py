@@ -61,13 +61,12 @@ def of_evaluations(
     from mem1.analysis import behaviour_figure, budget_figure, context_figure, figures
     from mem1.analysis.drawing import Drawn
 
-    # Figure 4 has lines: who was evaluated on one number of objectives stands in other figures.
     evaluated = sorted({horizon for one in series for horizon in one.values["em"]})
     growths = context_figure.read(records, analysis, evaluated[-1])
     questions = behaviour_figure.questions(tasks, evaluated)
     tallies = behaviour_figure.tallies(records, series, questions)
     groups = {one.label: one.group for one in series}
-    lines = [one for one in series if len(one.values["em"]) > 1] or series
+    lines = figures.with_lines(series)
     drawn = {
         "figure4": Drawn(
             figures.figure4(

@@ -1,8 +1,9 @@
-"""Copy evaluations, tables and figures to MLflow.
+"""Copy evaluations, tables, figures and claims to MLflow.
 
-In:  the records of mem1.evaluate, the tables, the figures, the tokenizer of the records.
+In:  the records of mem1.evaluate, the tables, the figures, other files (claims, a page of
+     trajectories), the tokenizer of the records.
 Out: a receipt. One run per system (metrics by number of objectives, a few trajectories as
-     text and as traces) and one run with tables and figures; unchanged ones are not repeated.
+     text and as traces) and one run with all files; unchanged ones are not repeated.
 
 The folders default to their places in the layout of results: the receipt lies in
 P/tracking, the others are P/eval, P/tables, P/figures and P/tokenizer (if there is one: traces
@@ -24,6 +25,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--eval-dir", type=Path, help="default: P/eval")
     parser.add_argument("--tables-dir", type=Path, help="default: P/tables")
     parser.add_argument("--figures-dir", type=Path, help="default: P/figures")
+    parser.add_argument("--others", type=Path, nargs="*", default=[], help="further files")
     parser.add_argument("--tokenizer", type=Path, help="default: P/tokenizer")
     args = parser.parse_args(argv)
 
@@ -39,6 +41,7 @@ def main(argv: Sequence[str]) -> None:
         args.tables_dir or place / "tables",
         args.figures_dir or place / "figures",
         tokenizer if args.tokenizer or tokenizer.is_dir() else None,
+        args.others,
     )
     write_json(args.output, receipt)
 

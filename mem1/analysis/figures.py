@@ -37,6 +37,11 @@ class Headline:
     peak_ratio: float
 
 
+def with_lines(series: Sequence[Series]) -> list[Series]:
+    """Those of ``series`` with several numbers of objectives; where none has, all."""
+    return [one for one in series if len(one.values["em"]) > 1] or list(series)
+
+
 def figure4_csv(series: Sequence[Series]) -> str:
     """What Figure 4 shows, with the records behind each line."""
     return to_csv(

@@ -209,6 +209,7 @@ def publish_results(
     tables_dir: Path,
     figures_dir: Path,
     tokenizer: Path | None = None,
+    others: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """A run per evaluated system and one for tables and figures; return the receipt.
 
@@ -219,6 +220,11 @@ def publish_results(
         tables_dir: files that go to the results run below ``tables/``.
         figures_dir: the same, below ``figures/``.
         tokenizer: folder of the records' tokenizer, for the text of contexts in traces.
+        others: further files of the results run: claims, a page of trajectories.
+
+    Raises:
+        InputError: there is nothing to publish, a file of ``others`` is missing, or the tracker
+            does not work.
     """
     found = evaluated(eval_dir)
     folders = {"tables": tables_dir, "figures": figures_dir}
@@ -230,6 +236,9 @@ def publish_results(
     for name, folder in folders.items():
         if not files.get(name):
             raise InputError(f"{folder} holds no file: make the {name} first.")
+    for path in others:
+        if not path.is_file():
+            raise InputError(f"{path} does not exist: make it first, or leave it out.")
     codecs = [load_codec(tokenizer)] if tokenizer else []
     with reaching(uri) as client:
         from mlflow import set_tracking_uri
@@ -241,12 +250,15 @@ def publish_results(
             for system, paths in found.items()
         }
         digests = {f"{k}/{p.name}": file_digest(p) for k, paths in files.items() for p in paths}
+        digests |= {path.name: file_digest(path) for path in others}
         digest = json_digest(digests)
         run_id = _finished(client, home, "results", digest)
         if run_id is None:
             tags = {DIGEST: digest, "mem1.kind": "results", "mem1.commit": tracking.commit()}
             run_id = client.create_run(home, run_name="results", tags=tags).info.run_id
             _add_files(client, run_id, files)
+            for path in others:
+                client.log_artifact(run_id, str(path))
             client.set_terminated(run_id, status="FINISHED")
     return {
         "tracker": tracking.display(uri),

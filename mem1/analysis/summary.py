@@ -63,11 +63,9 @@ def load(folder: Path, analysis: Analysis) -> Measured:
         InputError: nothing was evaluated, or a file is unusable.
     """
     measured = {
-        (name, horizon): read_metrics(path, name, horizon)
-        for names in analysis.replicas.values()
-        for name in names
-        for horizon in analysis.horizons
-        if (path := record_file(folder, name, horizon)).exists()
+        key: read_metrics(path, *key)
+        for key in _configured(analysis)
+        if (path := record_file(folder, *key)).exists()
     }
     if not measured:
         raise InputError(
@@ -87,15 +85,20 @@ def load_shop(folder: Path, analysis: Analysis) -> Measured:
 
 def strangers(folder: Path, analysis: Analysis) -> list[Path]:
     """Record files below ``folder`` that ``load`` leaves out, for they are not configured."""
-    known = {
-        record_file(folder, name, horizon)
-        for one in (analysis, analysis.shop)
-        if one is not None
-        for names in one.replicas.values()
-        for name in names
-        for horizon in one.horizons
-    }
+    both = [one for one in (analysis, analysis.shop) if one is not None]
+    known = {record_file(folder, *key) for one in both for key in _configured(one)}
     return sorted(path for path in folder.glob("*/*.jsonl") if path not in known)
+
+
+def _configured(analysis: Analysis) -> list[tuple[str, int]]:
+    """Each system, with its seeds, and number of objectives that it is evaluated on."""
+    return [
+        (name, horizon)
+        for system, names in analysis.replicas.items()
+        for name in names
+        for horizon in analysis.horizons
+        if (own := analysis.systems[system].horizons) is None or horizon in own
+    ]
 
 
 def by_task(rows: Iterable[TaskMetrics], metric: str) -> dict[str, float]:

@@ -172,9 +172,8 @@ def synthetic_answer(system, horizon):
 
 def publish(uri, home):
     output = home / "tracking" / "results.json"
-    track_results.main(
-        ["--tracking-uri", uri, "--experiment", home.parent.name, "--output", str(output)]
-    )
+    line = ["--tracking-uri", uri, "--experiment", home.parent.name, "--output", str(output)]
+    track_results.main([*line, "--others", str(home / "claims.md")])
     return json.loads(output.read_text())
 
 
@@ -185,15 +184,23 @@ def test_results_are_published_once(uri, home):
     for folder, name in (("tables", "table1.md"), ("figures", "figure4.svg")):
         (home / folder).mkdir()
         (home / folder / name).write_text("synthetic")
+    (home / "claims.md").write_text("synthetic")
     first, second = publish(uri, home), publish(uri, home)
     client = tracking.connect(uri)
     run = first["systems"]["mem1-rl"]
-    kept = {f.path for f in client.list_artifacts(first["results"]["run_id"], "tables")}
+    results = first["results"]["run_id"]
+    kept = {
+        f.path for f in [*client.list_artifacts(results, "tables"), *client.list_artifacts(results)]
+    }
     assert second["results"] == first["results"]
     assert second["systems"]["mem1-rl"]["run_id"] == run["run_id"]
     assert history(uri, run["run_id"], "peak") == [(1, 5), (2, 5)]
-    assert kept == {"tables/table1.md"}
-    assert set(first["results"]["artifacts"]) == {"tables/table1.md", "figures/figure4.svg"}
+    assert kept == {"tables/table1.md", "claims.md", "tables", "figures"}
+    assert set(first["results"]["artifacts"]) == {
+        "tables/table1.md",
+        "figures/figure4.svg",
+        "claims.md",
+    }
     assert run["artifacts"] == ["trajectories/1.md", "trajectories/2.md"]
     assert len(client.get_trace(run["traces"][0]).data.spans) == 2
 

@@ -16,7 +16,7 @@ PARTS = ("Snakefile", "config", "workflow", "mem1", "envs", "slurm")
 VERBS = (
     *("train_sft", "train_rl", "train_base", "evaluate", "make_world", "make_tokenizer"),
     *("import_sources", "import_hub", "build_index", "compose", "render_tables", "render_figures"),
-    *("render_claims", "mask_gap", "encode_passages", "retrieval_report"),
+    *("render_claims", "view", "mask_gap", "encode_passages", "retrieval_report"),
     *("track_init", "track_run", "track_results"),
 )
 

@@ -12,10 +12,11 @@ TRAINED = ("model/config.json", "model/model.safetensors", "metrics.jsonl")
 TABLES = ("table1.csv", "table1.md", "table1.tex", "table1-full.md", "ratios.csv", "ratios.md")
 TABLES += tuple(
     f"{name}.{kind}"
-    for name in ("table3", "table4", "format-reward")
+    for name in ("table3", "table4", "format-reward", "ablations")
     for kind in ("csv", "md", "tex")
 )
-DRAWN = ("budget", "figure2", "figure4", "figure5", "figure6", "training")
+TABLES += ("ablations-comparisons.csv",)
+DRAWN = ("budget", "figure2", "figure4", "figure5", "figure6", "figure7", "training")
 FIGURES = [f"{name}.{kind}" for name in DRAWN for kind in ("png", "svg", "pdf", "csv")]
 FIGURES += ["figure5.md", "captions.md"]
 GAPS = [f"figures/mask_gap.{kind}" for kind in ("png", "svg", "pdf", "csv")]

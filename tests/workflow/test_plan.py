@@ -6,19 +6,19 @@ import pytest
 
 from tests.workflow.conftest import copy_to
 
-TRAINING = {"train_sft": 2, "train_rl": 2, "verify": 1, "track_run": 4}
-RENDER = {"render_tables": 1, "render_figures": 1, "render_claims": 1}
+TRAINING = {"train_sft": 2, "train_rl": 3, "verify": 1, "track_run": 5}
+RENDER = {"render_tables": 1, "render_figures": 1, "render_claims": 1, "view": 1}
 ALWAYS = {"make_tokenizer": 1, **RENDER, "track_init": 1}
 
 
-def test_mini_plans_trainings_and_35_evaluations(copy):
+def test_mini_plans_trainings_and_48_evaluations(copy):
     assert copy.plan() == {
         **ALWAYS,
         **TRAINING,
         "make_world": 2,
         "build_index": 2,
         "compose": 8,
-        "evaluate": 35,
+        "evaluate": 48,
         "mask_gap": 1,
         "track_results": 1,
     }
@@ -27,7 +27,7 @@ def test_mini_plans_trainings_and_35_evaluations(copy):
 def test_smoke_plans_every_rule_of_mini(copy):
     smoke = copy.plan("--configfile", "config/smoke.yaml")
     assert smoke.keys() == copy.plan().keys()
-    assert smoke["evaluate"] == 15
+    assert smoke["evaluate"] == 22
 
 
 def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
@@ -133,7 +133,8 @@ def test_training_seeds_repeat_trainings_and_their_evaluations(copy):
     ],
 )
 def test_no_index_is_built_where_none_is_searched(copy, elsewhere):
-    planned = copy.plan(*copy.overlay(f"retrieval: {{{elsewhere}}}\n"))
+    rows = "systems: {mem1-web: null, full-web: null}"  # passages stand in for their web
+    planned = copy.plan(*copy.overlay(f"{rows}\nretrieval: {{{elsewhere}}}\n"))
     assert planned["evaluate"] > 0
     assert "build_index" not in planned
 

@@ -81,6 +81,7 @@ def summarize():
     for table in tables:
         print(table.read_text(encoding="utf-8"))
     store = os.environ.get("MLFLOW_TRACKING_URI")
-    print(f"Figures: {P}/figures    Tables: {P}/tables")
+    print(f"Tables:  {P}/tables    Figures: {P}/figures")
+    print(f"Claims:  {P}/claims.md    Trajectories: {P}/trajectories.html")
     print(f"Runs:    make ui, or mlflow ui --backend-store-uri {store}")
     print("         then open http://127.0.0.1:5000 in a browser", flush=True)

@@ -48,6 +48,12 @@ def records():
     ]
 
 
+def shown_records():
+    """Those records of the smallest and of the largest panel: of a page to look at."""
+    ends = {str(pick(CONFIG.tasks.test_horizons)) for pick in (min, max)}
+    return [path for path in records() if Path(path).stem in ends]
+
+
 def test_panels():
     """The tasks that systems are evaluated on."""
     return expand(f"{P}/tasks/test-{{h}}.jsonl", h=CONFIG.tasks.test_horizons)
@@ -55,7 +61,8 @@ def test_panels():
 
 def manifests():
     """The manifests of all training runs."""
-    return expand(f"{P}/train/{{run}}/manifest.json", run=CONFIG.runs)
+    runs = [*CONFIG.runs, *shop_runs()]
+    return expand(f"{P}/train/{{run}}/manifest.json", run=runs)
 
 
 def metrics(runs):

@@ -40,8 +40,6 @@ def reference():
 
 def products():
     """What can be asked for by name, from records: name of the target to its files."""
-    if CONFIG.preset == "base":
-        return {}
     tables = ["table1", *PAPER_TABLES, *(["ablations"] if compared() else [])]
     beside = expand(f"{P}/figures/{{name}}.md", name=["figure5", "captions"])
     return {
@@ -56,7 +54,7 @@ def targets():
     if CONFIG.preset == "base":
         return [f"{P}/base.done"]
     made = [file for files in products().values() for file in files]
-    made += [*gaps(), *compared_retrievers()]
+    made += [*gaps(), *compared_retrievers(), f"{P}/trajectories.html"]
     made += [f"{P}/reference.md"] if reference() else []
-    receipts = expand(f"{P}/tracking/run-{{run}}.json", run=CONFIG.runs)
+    receipts = expand(f"{P}/tracking/run-{{run}}.json", run=[*CONFIG.runs, *shop_runs()])
     return [*made, *receipts, f"{P}/tracking/results.json"]

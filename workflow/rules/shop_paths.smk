@@ -14,9 +14,11 @@ def shop_systems():
 
 
 def shop_start(wildcards):
-    """What a run in WebShop starts from: the word scratch, or the folder of a model."""
+    """The folder of the model that a run in WebShop starts from."""
     start = CONFIG.webshop.runs[wildcards.run].start
-    return start if start == "scratch" else f"{P}/train/{start}/model"
+    if start == "base":
+        return repository(CONFIG.base_model)
+    return f"{P}/train/{start}/model"
 
 
 def shop_goals(split):

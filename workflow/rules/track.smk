@@ -45,6 +45,7 @@ rule track_results:
     input:
         tables=rules.render_tables.output,
         figures=rules.render_figures.output,
+        others=[*products()["claims"], f"{P}/trajectories.html"],
         gaps=rules.mask_gap.output if CONFIG.mask_gap.system else [],
         retrievers=rules.retrieval_report.output if compared_retrievers() else [],
         records=records(),
@@ -62,5 +63,5 @@ rule track_results:
         mem_mb=1000,
         runtime=10,
     shell:
-        "python -m mem1.track_results --output {output}"
+        "python -m mem1.track_results --output {output} --others {input.others}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'

@@ -1,4 +1,4 @@
-# WebShop: goals as files, trainings from nothing to reward, evaluation. As with questions, what a
+# WebShop: goals as files, trainings from the base model to reward, evaluation. As with questions, what a
 # training reads is `ancient()` and its checkpoints are no outputs; see train.smk.
 
 
@@ -52,11 +52,7 @@ rule make_shop_tokenizer:
 rule train_shop:
     input:
         config=f"{P}/config/run-{{run}}.json",
-        start=lambda wildcards: (
-            []
-            if shop_start(wildcards) == "scratch"
-            else model_files(shop_start(wildcards))
-        ),
+        start=lambda wildcards: model_files(shop_start(wildcards)),
         tokenizer=ancient(f"{P}/webshop/tokenizer/tokenizer.json"),
         goals=lambda wildcards: (
             ancient(shop_goals("train")) if wildcards.run in shop_runs("rl") else []

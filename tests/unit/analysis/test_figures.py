@@ -63,6 +63,14 @@ def test_many_lines_have_bars_in_place_of_bands(lines, bands):
     assert len(axes.collections) == lines
 
 
+def test_who_has_one_point_has_no_line():
+    line = synthetic_series()
+    at = {1: Interval(1, 1, 1, 5)}
+    point = Series("P", "full", ("P",), {"em": at, "peak": at})
+    assert figures.with_lines([point, line]) == [line]
+    assert figures.with_lines([point]) == [point]
+
+
 def test_the_csv_has_every_point_with_its_interval():
     rows = figures.figure4_csv([synthetic_series()]).splitlines()
     assert rows[0] == "line,records,objectives,metric,value,low,high,n"

@@ -113,13 +113,3 @@ def test_figure_7_has_the_runs_with_and_without_the_format_reward(analysis):
     }
     rows = render_figures.of_curves(analysis, curves)["figure7"].texts["csv"].splitlines()
     assert {row.split(",")[1] for row in rows[1:]} == {"rl-mem1", "rl-format"}
-
-
-def test_figure_4_has_no_line_of_one_point(synthetic_results, analysis, root, tmp_path):
-    (synthetic_results / "eval/truncate/1.jsonl").rename(tmp_path / "kept")
-    for path in (synthetic_results / "eval/truncate").iterdir():
-        path.unlink()
-    (tmp_path / "kept").rename(synthetic_results / "eval/truncate/1.jsonl")
-    render_figures.main(arguments(synthetic_results, root))
-    assert "Truncated" not in (synthetic_results / "figures/figure4.csv").read_text()
-    assert "Truncated" in (synthetic_results / "figures/budget.csv").read_text()
