@@ -8,10 +8,10 @@ from mem1.agent.formats.shop import CORRECTION, REFUSED, SHOP
 from mem1.agent.protocol import Action
 from mem1.agent.text import Codec
 from mem1.config import Agent
+from mem1.envs.base import Request
 from mem1.envs.webshop import generate, panel, shopper
 from mem1.envs.webshop.actions import without_spaces
 from mem1.envs.webshop.catalogue import Catalogue
-from mem1.envs.base import Request
 from mem1.envs.webshop.environment import WebShopEnvironment
 from mem1.envs.webshop.nouns import nouns
 from mem1.envs.webshop.opening import task
