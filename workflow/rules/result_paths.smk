@@ -56,5 +56,7 @@ def targets():
     made = [file for files in products().values() for file in files]
     made += [*gaps(), *compared_retrievers(), f"{P}/trajectories.html"]
     made += [f"{P}/reference.md"] if reference() else []
-    receipts = expand(f"{P}/tracking/run-{{run}}.json", run=[*CONFIG.runs, *shop_runs()])
+    receipts = expand(
+        f"{P}/tracking/run-{{run}}.json", run=[*CONFIG.runs, *shop_runs()]
+    )
     return [*made, *receipts, f"{P}/tracking/results.json"]
