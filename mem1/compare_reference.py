@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
     files = comparison.check_files(args.results, kept)
     checks = [
         *comparison.check_sheets(args.reference, args.results, kept, tolerances),
-        *comparison.check_claims(args.reference, args.results, kept),
+        *comparison.check_claims(args.reference, args.results, kept, tolerances),
     ]
     page = comparison.to_markdown(kept, reference.made(args.results), files, checks)
     if args.output is not None:

@@ -60,30 +60,27 @@ def of_evaluations(
     """The figures of evaluated systems; ``records`` and ``tasks`` are folders."""
     from mem1.analysis import behaviour_figure, budget_figure, context_figure, figures
     from mem1.analysis.drawing import Drawn
+    from mem1.analysis.series import main_horizons
 
     evaluated = sorted({horizon for one in series for horizon in one.values["em"]})
     growths = context_figure.read(records, analysis, evaluated[-1])
     questions = behaviour_figure.questions(tasks, evaluated)
     tallies = behaviour_figure.tallies(records, series, questions)
-    groups = {one.label: one.group for one in series}
-    lines = figures.with_lines(series)
+    lines, few = figures.with_lines(series), main_horizons(series)
+    covered = analysis.warm_start_to, analysis.rl_horizon
     drawn = {
         "figure4": Drawn(
-            figures.figure4(
-                lines, evaluated, analysis.warm_start_to, analysis.rl_horizon, headline
-            ),
+            figures.figure4(lines, evaluated, *covered, headline, series),
             {"csv": figures.figure4_csv(lines)},
         ),
         "figure5": Drawn(
-            behaviour_figure.figure5(tallies, groups),
+            behaviour_figure.figure5(tallies, series, few),
             {
-                "csv": behaviour_figure.figure5_csv(tallies),
-                "md": behaviour_figure.figure5_markdown(tallies),
+                "csv": behaviour_figure.figure5_csv(tallies, few),
+                "md": behaviour_figure.figure5_markdown(tallies, few),
             },
         ),
-        "budget": Drawn(
-            budget_figure.budget(series, evaluated), {"csv": budget_figure.budget_csv(series)}
-        ),
+        "budget": Drawn(budget_figure.budget(series), {"csv": budget_figure.budget_csv(series)}),
     }
     if growths:
         figure2 = context_figure.figure2(growths, evaluated[-1])

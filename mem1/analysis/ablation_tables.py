@@ -173,11 +173,12 @@ def _settings(rows: Sequence[Line], analysis: Analysis) -> str:
             "yes" if arm.format_reward else "no",
             str(len(arm.runs)),
             *(full_cell(own[arm.name].cells[at, name]) for name in TRAINED),
+            escape(", ".join(arm.runs)),
         ]
         for arm in analysis.arms
     ]
     head = ["arm", "estimator", "KL penalty in", "packing", "format reward", "seeds"]
-    return pipe_table([*head, *(spec.heading for spec in TRAINED.values())], body)
+    return pipe_table([*head, *(spec.heading for spec in TRAINED.values()), "runs"], body)
 
 
 def _against_first(differences: Sequence[Difference], analysis: Analysis, metric: str) -> str:

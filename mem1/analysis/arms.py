@@ -2,9 +2,9 @@
 
 Runs of one context policy that start from the same weights and differ in nothing but the seed
 are an *arm*. Arms of one start are a family, and a family of two runs or more is an ablation;
-its first arm, in the order of the configuration, is what the others are compared with. A
-preset with one run for each policy, like ``mini``, has none. What ``seeds`` of the configuration
-repeats are seeds of one arm, each from the start of its own seed, and no ablation by itself.
+its first arm, in the order of the configuration, is what the others are compared with. With one
+run for each policy there is none. What ``seeds`` of the configuration repeats are seeds of one
+arm, each from the start of its own seed, and no ablation by itself.
 """
 
 from collections import defaultdict
@@ -84,7 +84,7 @@ def _label(settings: dict[str, Any], otherwise: dict[str, Any]) -> str:
 
 
 def arms(config: Config) -> list[Arm]:
-    """The arms of all ablations, in the order of the configuration; none in most presets."""
+    """The arms of all ablations, in the order of the configuration."""
     families: dict[str, list[str]] = defaultdict(list)
     for name, run in config.runs.items():
         if run.stage == "rl":

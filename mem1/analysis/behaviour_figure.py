@@ -11,16 +11,15 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from mem1.analysis.behaviours import BEHAVIOURS, Behaviour, Sighting
-from mem1.analysis.drawing import STYLE, interval_columns, styles, to_csv
+from mem1.analysis.drawing import STYLE, interval_columns, to_csv
 from mem1.analysis.episode import episode
-from mem1.analysis.series import Series
+from mem1.analysis.series import Series, looks
 from mem1.analysis.statistics import Interval
 from mem1.analysis.summary import record_file
 from mem1.errors import InputError
@@ -32,10 +31,10 @@ Z = 1.959964  # 95 % of a normal distribution lie within
 
 @dataclass(frozen=True)
 class Tally:
-    """How many trajectories of one line show one behaviour, at one number of objectives."""
+    """How many trajectories of one line show one behaviour, at some numbers of objectives."""
 
     label: str
-    horizon: int
+    horizons: tuple[int, ...]
     behaviour: Behaviour
     shown: int
     n: int  # trajectories
@@ -84,7 +83,7 @@ def count(
                 shown[behaviour.key] += 1
                 examples.setdefault(behaviour.key, (trajectory.task_id, first))
     return [
-        Tally(label, horizon, b, shown[b.key], n, *examples.get(b.key, ("", None)))
+        Tally(label, (horizon,), b, shown[b.key], n, *examples.get(b.key, ("", None)))
         for b in possible
         if n
     ]
@@ -125,27 +124,51 @@ def tallies(folder: Path, series: Sequence[Series], asked: Questions) -> list[Ta
     return found
 
 
-def pooled(rows: Sequence[Tally]) -> list[Tally]:
-    """One tally for each line and behaviour, over all numbers of objectives (horizon 0)."""
+def pooled(rows: Sequence[Tally], horizons: Sequence[int]) -> list[Tally]:
+    """One tally for each line and behaviour, over those of ``horizons`` that the line has."""
     sums: dict[tuple[str, str], Tally] = {}
     for row in rows:
+        if not set(row.horizons) <= set(horizons):
+            continue
         key = row.label, row.behaviour.key
-        old = sums.get(key, Tally(row.label, 0, row.behaviour, 0, 0))
-        task, example = (old.task, old.example) if old.example else (row.task, row.example)
+        old = sums.get(key, Tally(row.label, (), row.behaviour, 0, 0))
+        first = old if old.example else row
         sums[key] = Tally(
-            row.label, 0, row.behaviour, old.shown + row.shown, old.n + row.n, task, example
+            row.label,
+            (*old.horizons, *row.horizons),
+            row.behaviour,
+            old.shown + row.shown,
+            old.n + row.n,
+            first.task,
+            first.example,
         )
     return list(sums.values())
 
 
-def figure5_csv(rows: Sequence[Tally]) -> str:
-    """One line for each line, behaviour and number of objectives, and over all of these."""
+def named(rows: Sequence[Tally], horizons: Sequence[int]) -> dict[str, str]:
+    """Label to the name that says where a line was evaluated on some of ``horizons`` only."""
+    there: dict[str, set[int]] = {}
+    for row in rows:
+        there.setdefault(row.label, set()).update(set(row.horizons) & set(horizons))
+    return {
+        label: label if found == set(horizons) else f"{label}: {_numbers(sorted(found))} only"
+        for label, found in there.items()
+        if found
+    }
+
+
+def _numbers(horizons: Sequence[int]) -> str:
+    return ", ".join(map(str, horizons))
+
+
+def figure5_csv(rows: Sequence[Tally], horizons: Sequence[int]) -> str:
+    """One line for each line, behaviour and number of objectives, after those over ``horizons``."""
     head = ["line", "behaviour", "objectives", "share", "low", "high", "trajectories", "shown"]
     head += ["example_task", "example_turn", "example"]
     lines = []
-    for row in [*pooled(rows), *rows]:
+    for row in [*pooled(rows, horizons), *rows]:
         turn, quote = (row.example.turn, row.example.quote) if row.example else (None, None)
-        where = [row.label, row.behaviour.key, row.horizon or "all"]
+        where = [row.label, row.behaviour.key, " ".join(map(str, row.horizons))]
         share = interval_columns(row.share)
         lines.append([*where, *share, row.shown, row.task or None, turn, quote])
     return to_csv(head, lines)
@@ -155,26 +178,27 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 
-def figure5_markdown(rows: Sequence[Tally]) -> str:
-    """Shares over all numbers of objectives, then each rule, its limits, and what it found."""
-    whole = pooled(rows)
-    lines = list(dict.fromkeys(row.label for row in whole))
+def figure5_markdown(rows: Sequence[Tally], horizons: Sequence[int]) -> str:
+    """Shares over ``horizons``, then each rule, its limits, and what it found."""
+    whole = pooled(rows, horizons)
+    lines = named(rows, horizons)
     by = {(row.label, row.behaviour.key): row for row in whole}
     out = [
         "# Emergent behaviours, by stated rules",
         "",
-        "Share of the trajectories that show a behaviour at least once, over all numbers of "
-        "objectives that can show it, with 95 % intervals (Wilson's) over trajectories.",
+        f"Share of the trajectories that show a behaviour at least once, over tasks of "
+        f"{_numbers(horizons)} objectives, with 95 % intervals (Wilson's) over trajectories. Other "
+        f"numbers of objectives, and who was evaluated on none of these, stand in figure5.csv.",
         "",
         "| | " + " | ".join(behaviour.name for behaviour in BEHAVIOURS) + " |",
         "|---|" + "---:|" * len(BEHAVIOURS),
     ]
-    for label in lines:
+    for label, name in lines.items():
         cells = []
         for behaviour in BEHAVIOURS:
             row = by.get((label, behaviour.key))
             cells.append("" if row is None else _percent(row.share))
-        out.append(f"| {_escaped(label)} | " + " | ".join(cells) + " |")
+        out.append(f"| {_escaped(name)} | " + " | ".join(cells) + " |")
     out += [
         "",
         "A rule sees words, not intentions: a share says how often agents write or act so, and "
@@ -201,16 +225,18 @@ def _percent(share: Interval) -> str:
     return f"{share.mean:.0%} [{share.low:.0%}, {share.high:.0%}]"
 
 
-def figure5(rows: Sequence[Tally], groups: Mapping[str, str]) -> Figure:
-    """Shares with intervals: a panel for each behaviour, a row for each line.
+def figure5(rows: Sequence[Tally], series: Sequence[Series], horizons: Sequence[int]) -> Figure:
+    """Shares over ``horizons`` with intervals: a panel for each behaviour, a row for each line.
 
     Args:
         rows: as ``tallies`` returns them.
-        groups: label of a line to what it shares a colour with, in the order of the rows.
+        series: all lines, in the order of the rows.
+        horizons: numbers of objectives.
     """
-    whole = {(row.label, row.behaviour.key): row for row in pooled(rows)}
-    labels = list(groups)
-    looks = dict(zip(labels, styles(list(groups.values())), strict=True))
+    whole = {(row.label, row.behaviour.key): row for row in pooled(rows, horizons)}
+    names = named(rows, horizons)
+    labels = [one.label for one in series if one.label in names]
+    look = {label: {**one, "linestyle": "none"} for label, one in looks(series).items()}
     columns = 4
     with mpl.rc_context(STYLE):
         height = 0.9 + 2 * (0.6 + 0.19 * len(labels))
@@ -222,14 +248,15 @@ def figure5(rows: Sequence[Tally], groups: Mapping[str, str]) -> Figure:
                 if row is None:
                     continue
                 share = row.share
-                look: Any = {**looks[label], "linestyle": "none"}
-                axes.hlines(place, share.low, share.high, color=look["color"], linewidth=1.4)
-                axes.plot(share.mean, place, **look, markersize=5.5)
+                color = look[label]["color"]
+                axes.hlines(place, share.low, share.high, color=color, linewidth=1.4)
+                axes.plot(share.mean, place, **look[label], markersize=5.5)
             axes.set_title(textwrap.fill(behaviour.name, 22), loc="left", fontsize=8.5)
         first = grid.ravel()[0]
-        first.set_yticks(range(len(labels)), labels)
+        first.set_yticks(range(len(labels)), [names[label] for label in labels])
         first.set_ylim(len(labels) - 0.4, -0.6)
         first.set_xlim(-0.04, 1.04)
         first.xaxis.set_major_formatter(PercentFormatter(1, 0, symbol=""))
-        figure.supxlabel("% of trajectories that show it, with 95 % intervals", fontsize=9)
+        text = f"% of trajectories that show it, tasks of {_numbers(horizons)} objectives"
+        figure.supxlabel(f"{text}, with 95 % intervals", fontsize=9)
     return figure

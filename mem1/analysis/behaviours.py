@@ -243,19 +243,17 @@ _ORDER = re.compile(
     r"\b(?:first|then|next|afterwards?|after that|before|finally|lastly|start (?:with|by)|once)\b",
     re.IGNORECASE,
 )
+_FIRST_QUESTION = re.compile(r"\bfirst (?=question\b)", re.IGNORECASE)  # a name, no order
 
 
 def planning(episode: Episode) -> Iterator[Sighting]:
     """States that say what is to be done in which order."""
     for step in episode.steps:
         for sentence in sentences(step.written):
-            rest = _ORDINAL_QUESTION.sub(" ", sentence)
+            rest = _FIRST_QUESTION.sub(" ", sentence)
             if _PLAN.search(rest) or (_INTENT.search(rest) and _ORDER.search(rest)):
                 yield Sighting(step.number, _quote(sentence))
                 break
-
-
-_ORDINAL_QUESTION = re.compile(r"\bfirst (?=question\b)", re.IGNORECASE)
 
 
 # Iterative search, broadening a query

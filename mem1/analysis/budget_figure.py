@@ -15,12 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, styles, to_csv
-from mem1.analysis.series import Series
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, to_csv
+from mem1.analysis.series import Series, looks, main_horizons
 from mem1.analysis.statistics import Interval
 
 COSTS = {"total_tokens": "tokens processed in a task", "peak": "peak tokens"}
-TABLE1 = (2, 8, 16)  # objectives of the panels
 
 
 def share(em: Interval, horizon: int) -> Interval:
@@ -43,12 +42,6 @@ def budget_csv(series: Sequence[Series]) -> str:
     return to_csv(head, rows)
 
 
-def drawn_horizons(horizons: Sequence[int]) -> list[int]:
-    """Those of ``horizons`` that the paper's Table 1 has, or else the three largest."""
-    ordered = sorted(horizons)
-    return [horizon for horizon in ordered if horizon in TABLE1] or ordered[-len(TABLE1) :]
-
-
 def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Those of the (cost, score) ``points`` that no other beats at the same cost or less."""
     best: list[tuple[float, float]] = []
@@ -61,21 +54,21 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 def _panel(
     axes: Axes,
     series: Sequence[Series],
-    looks: Sequence[Mapping[str, Any]],
+    look: Mapping[str, Mapping[str, Any]],
     cost: str,
     horizon: int,
 ) -> None:
     points = []
     axes.set_xscale("log")
-    for one, look in reversed(list(zip(series, looks, strict=True))):
+    for one in reversed(series):
         if horizon not in one.values["em"]:
             continue
         right, paid = share(one.values["em"][horizon], horizon), one.values[cost][horizon]
         points.append((paid.mean, right.mean))
-        bar: Any = {"color": look["color"], "linewidth": 0.9, "alpha": 0.7}
+        bar: Any = {"color": look[one.label]["color"], "linewidth": 0.9, "alpha": 0.7}
         axes.vlines(paid.mean, right.low, right.high, **bar)
         axes.hlines(right.mean, paid.low, paid.high, **bar)
-        axes.plot(paid.mean, right.mean, **look, markersize=6.5)
+        axes.plot(paid.mean, right.mean, **look[one.label], markersize=6.5)
     low, high = min(cost for cost, _ in points) / 1.35, max(cost for cost, _ in points) * 1.35
     best = frontier(points)
     xs, ys = zip(*best, (high, best[-1][1]), strict=True)
@@ -91,30 +84,27 @@ def _short(value: float) -> str:
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
-def budget(series: Sequence[Series], horizons: Sequence[int]) -> Figure:
+def budget(series: Sequence[Series]) -> Figure:
     """Share of questions right against total tokens (above) and peak tokens (below).
 
     Args:
-        series: the systems, in the order of the legend; one at least.
-        horizons: objectives of the panels that there are.
+        series: all systems, in the order of the legend; one at least.
     """
-    evaluated = [h for h in horizons if any(h in one.values["em"] for one in series)]
-    columns = drawn_horizons(evaluated)
+    columns = main_horizons(series)
+    look = {label: {**one, "linestyle": "none"} for label, one in looks(series).items()}
     series = [one for one in series if one.values["em"].keys() & set(columns)]
-    looks = [look | {"linestyle": "none"} for look in styles([one.group for one in series])]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(6.6, 3.1 * len(columns)), 5.6), layout="constrained")
         grid = figure.subplots(len(COSTS), len(columns), squeeze=False, sharey=True)
         for panels, (cost, label) in zip(grid, COSTS.items(), strict=True):
             for axes, horizon in zip(panels, columns, strict=True):
-                _panel(axes, series, looks, cost, horizon)
+                _panel(axes, series, look, cost, horizon)
                 axes.set_xlabel(f"{label} (log)")
                 number = f"{horizon} objective{'s' if horizon > 1 else ''}"
                 axes.set_title(number, loc="left")
             panels[0].set_ylabel("share of questions right")
         handles = [
-            Line2D([], [], label=one.label, markersize=6.5, **look)
-            for one, look in zip(series, looks, strict=True)
+            Line2D([], [], label=one.label, markersize=6.5, **look[one.label]) for one in series
         ]
         handles.append(Line2D([], [], color=GREY, linewidth=0.9, label="not beaten for less"))
         figure.legend(

@@ -63,7 +63,7 @@ def _printed(number: Printed) -> str:
 def _measured(result: Result) -> str:
     """The number that stands for the claim, and which of several it is."""
     part = result.deciding()
-    if part is None or part.value is None:
+    if part is None or part.value is None or not part.decides:
         return "not run"
     several = sum(p.decides and p.value is not None for p in result.parts) > 1
     return number_text(part) + (f" ({escape(part.what)})" if several else "")

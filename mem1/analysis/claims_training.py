@@ -12,7 +12,8 @@ FEW, MANY = 2, 16  # objectives between which SFT collapses there
 PAPER_TRAINED_ON = 2  # objectives
 NO_SFT = "no MEM1 after RL and after SFT is in this preset"
 NO_RL = "no MEM1 after RL is in this preset"
-NO_FORMAT = "no training with the format reward is in this preset; `ablations` has it"
+NO_FORMAT = "no training with the format reward is in this preset; `mini` and `ablations` have it"
+ONE_EACH = "one training of each says nothing of how fast one converges; `ablations` has three"
 
 
 def _panels(e: Evidence) -> str:
@@ -144,10 +145,9 @@ def _format(metric: str, quantity: str) -> Callable[[Evidence], Finding]:
                 )
             one_each = all(len(arm.runs) == 1 for arm in statement.arms) and horizon is None
             with_it, without = (arm.name for arm in statement.arms)
-            what = f"{with_it} against {without}" + (" (decides nothing)" if one_each else "")
             parts.append(
                 Part(
-                    what,
+                    f"{with_it} against {without}",
                     "below",
                     0.0,
                     statement.difference,
@@ -157,7 +157,8 @@ def _format(metric: str, quantity: str) -> Callable[[Evidence], Finding]:
                     over_tasks=horizon is not None,
                 )
             )
-        return Finding(test, parts)
+        decided = any(part.decides for part in parts)
+        return Finding(test, parts, note="" if decided else ONE_EACH)
 
     return find
 

@@ -50,6 +50,6 @@ def read_curve(path: Path, run: str, analysis: Analysis) -> Curve:
 
 def ordered(curves: Mapping[str, Curve], analysis: Analysis) -> dict[str, Curve]:
     """``curves`` by run, in the order of Figure 4: arms first, then the others by policy."""
-    first = [run for arm in lines_of_arms(analysis) for run in arm.runs if run in curves]
+    first = [run for arm in analysis.arms for run in arm.runs if run in curves]
     others = sorted(curves, key=lambda run: rank(analysis.runs[run].policy))
     return {run: curves[run] for run in dict.fromkeys([*first, *others])}

@@ -7,6 +7,7 @@ import numpy as np
 
 from mem1.analysis.curves import Curve
 from mem1.analysis.expected import Expected
+from mem1.analysis.grouping import arm_of
 from mem1.analysis.settings import Analysis, Comparison, Stage
 from mem1.analysis.statistics import Interval, Sample, compound
 from mem1.analysis.summary import Measured, sample
@@ -58,15 +59,15 @@ class Evidence:
 
     def label(self, system: str) -> str:
         """What a reader calls ``system``."""
-        arm = next((arm for arm in self.analysis.arms if system in arm.runs.values()), None)
+        arm = arm_of(self.analysis, system)
         return self.analysis.systems[system].label if arm is None else arm.label
 
     def _records(self, system: str) -> list[str]:
         """What the records of all trainings of ``system`` are called: of its arm, if it has one."""
-        for arm in self.analysis.arms:
-            if system in arm.runs.values():
-                return [name for name in arm.runs.values() if name is not None]
-        return self.analysis.replicas[system]
+        arm = arm_of(self.analysis, system)
+        if arm is None:
+            return self.analysis.replicas[system]
+        return [name for name in arm.runs.values() if name is not None]
 
     def sample(self, system: str, horizon: int, metric: str) -> Sample | None:
         """The values of one metric; None where it was not evaluated."""

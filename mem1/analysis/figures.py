@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, styles, to_csv
-from mem1.analysis.series import Series
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, to_csv
+from mem1.analysis.series import Series, looks
 from mem1.analysis.statistics import Interval
 
 DRAWN = ("em", "peak")
@@ -108,6 +108,7 @@ def figure4(
     warm_start_to: int | None,
     rl_horizon: int | None,
     headline: Headline | None = None,
+    among: Sequence[Series] | None = None,
 ) -> Figure:
     """EM and peak tokens against the number of objectives, for all systems.
 
@@ -117,16 +118,17 @@ def figure4(
         warm_start_to: largest number of objectives of any supervised training.
         rl_horizon: objectives of the RL tasks.
         headline: marks for the paper's ratios, or None.
+        among: all systems that there are, so that one looks the same in each figure.
     """
     horizons = sorted(horizons)
-    looks = styles([one.group for one in series])
+    look = looks(series if among is None else among)
     many = len(series) > BANDS
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 4.9 if many else 4.1), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for one, look in reversed(list(zip(series, looks, strict=True))):  # the first on top
+        for one in reversed(series):  # the first on top
             for axes, metric in ((left, "em"), (right, "peak")):
-                _line(axes, one.values[metric], look, bands=not many)
+                _line(axes, one.values[metric], look[one.label], bands=not many)
         tops = [interval.high for one in series for interval in one.values["em"].values()]
         marks = [] if headline is None else [headline.em * headline.em_ratio]
         top = 1.08 * max([*tops, *marks, 1.0])
@@ -140,8 +142,8 @@ def figure4(
         left.set_title("Right answers", loc="left")
         right.set_title("Memory", loc="left")
         handles: list[Line2D] = [
-            Line2D([], [], label=one.label, linewidth=1.5, markersize=5, **look)
-            for one, look in zip(series, looks, strict=True)
+            Line2D([], [], label=one.label, linewidth=1.5, markersize=5, **look[one.label])
+            for one in series
         ]
         handles.append(Line2D([], [], label="all questions right", **ceiling))
         if rl_horizon is not None and rl_horizon in horizons:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mem1.analysis.settings import Analysis
-from mem1.analysis.tables import SPECS, Cell, Line, number
+from mem1.analysis.tables import SPECS, Cell, Line, number, there
 
 PRINTED = ("em", "f1", "peak", "seconds")  # the columns of the paper's Table 1
 _LATEX = {
@@ -91,7 +91,7 @@ def by_horizon(
             f"{horizon} objective{'' if horizon == 1 else 's'}",
             [
                 (line, [line.cells.get((horizon, metric)) for metric in metrics])
-                for line in rows
+                for line in there(rows, analysis, horizon)
                 if not line.paper or any(h == horizon for h, _ in line.cells)
             ],
         )

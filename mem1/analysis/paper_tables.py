@@ -73,6 +73,8 @@ def table3(summary: Summary, analysis: Analysis, expected: Expected) -> Sheet:
         rows: list[Line] = []
         named = []
         for system, settings in analysis.of_environment(environment).items():
+            if not analysis.evaluates(system, 1):
+                continue
             rows.append(measured_line(summary, analysis, system, [1]))
             if settings.paper is not None:
                 named.append(settings.paper)

@@ -1,12 +1,16 @@
 """What figures of evaluations draw as one: a system, or an arm of an ablation with its seeds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from mem1.analysis.drawing import styles
 from mem1.analysis.grouping import lines_of_arms, rank
 from mem1.analysis.settings import Analysis
 from mem1.analysis.statistics import Interval
 from mem1.analysis.summary import Summary
+
+TABLE1 = (2, 8, 16)  # objectives of the paper's Table 1
 
 
 @dataclass(frozen=True)
@@ -49,3 +53,15 @@ def of_systems(analysis: Analysis, cells: Summary, arms: Summary) -> list[Series
         if values:
             found.append(Series(label, group, records, values))
     return found
+
+
+def looks(series: Sequence[Series]) -> dict[str, dict[str, Any]]:
+    """Label to colour, dash and marker."""
+    chosen = styles([one.group for one in series])
+    return {one.label: look for one, look in zip(series, chosen, strict=True)}
+
+
+def main_horizons(series: Sequence[Series]) -> list[int]:
+    """Numbers of objectives for figures that do not show all: Table 1's, or the three largest."""
+    evaluated = sorted({horizon for one in series for horizon in one.values["em"]})
+    return [h for h in evaluated if h in TABLE1] or evaluated[-len(TABLE1) :]

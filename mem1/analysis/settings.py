@@ -28,7 +28,8 @@ TOKENIZERS = {
 SHOP_TOKENIZERS = {"mini": "words of the generated shop"}
 LIMITS = {
     "mini": "A model of about a million parameters in a generated world. Its baselines are the "
-    "same model, warm start and training with another memory, not the paper's models.",
+    "same model with another memory (full history after the same warm start and training, other "
+    "memories over weights of the two), not the paper's models.",
     "ablations": "A model of about a million parameters in a generated world, under the memory "
     "of MEM1 alone: other memories have no row.",
     "smoke": "Next to no training and a handful of tasks: its numbers mean nothing.",
@@ -116,6 +117,11 @@ class Analysis(Section):
     def of_environment(self, environment: EnvironmentName) -> dict[str, System]:
         """The systems that search in ``environment``."""
         return {k: s for k, s in self.systems.items() if s.environment == environment}
+
+    def evaluates(self, system: str, horizon: int) -> bool:
+        """Whether ``system`` has a panel of ``horizon`` objectives."""
+        own = self.systems[system].horizons
+        return horizon in self.horizons and (own is None or horizon in own)
 
     def compared(
         self, kind: Literal["memory", "training"], environment: EnvironmentName = "wiki"

@@ -97,7 +97,7 @@ def _configured(analysis: Analysis) -> list[tuple[str, int]]:
         for system, names in analysis.replicas.items()
         for name in names
         for horizon in analysis.horizons
-        if (own := analysis.systems[system].horizons) is None or horizon in own
+        if analysis.evaluates(system, horizon)
     ]
 
 

@@ -24,7 +24,7 @@ from mem1.analysis.markdown import (
 from mem1.analysis.metrics import METRICS
 from mem1.analysis.ratios import Gain, Ratio
 from mem1.analysis.settings import Analysis
-from mem1.analysis.tables import Line
+from mem1.analysis.tables import Line, there
 
 TITLES = {
     "em": "**EM**: questions answered exactly, by number of objectives (the most possible)",
@@ -130,7 +130,7 @@ def full(
                     *(full_cell(line.cells.get((horizon, metric))) for metric in metrics),
                     count_cell(line.cells.get((horizon, metrics[0]))),
                 ]
-                for line in [*rows, *others]
+                for line in [*there(rows, analysis, horizon), *others]
                 if any((horizon, metric) in line.cells for metric in metrics)
             ]
             out += [pipe_table(heads, body), ""]

@@ -142,6 +142,16 @@ def other_lines(analysis: Analysis, expected: Expected) -> list[Line]:
     return [paper_line(expected, analysis.horizons, name) for name in rest]
 
 
+def there(rows: Iterable[Line], analysis: Analysis, horizon: int) -> list[Line]:
+    """``rows`` without those of systems that have no panel of ``horizon`` objectives."""
+
+    def asked(line: Line) -> bool:
+        systems = {cell.row for cell in line.cells.values()} & set(analysis.systems)
+        return all(analysis.evaluates(system, horizon) for system in systems)
+
+    return [line for line in rows if line.paper or asked(line)]
+
+
 def number(metric: str, value: float) -> str:
     """``value`` in the printed unit of ``metric``."""
     spec = SPECS[metric]

@@ -35,12 +35,18 @@ def differing(before: config.Config, after: config.Config) -> set[str]:
 
 def test_rl_learning_rate_concerns_rl_runs_only(mini):
     after = changed(mini, rl={"optimizer": {"lr": 0.03}})
-    assert differing(mini, after) == {"run-rl-mem1", "run-rl-full"}
+    assert differing(mini, after) == {"run-rl-mem1", "run-rl-full", "run-rl-format"}
 
 
 def test_format_reward_concerns_training_and_no_evaluation(mini):
+    alone = changed(mini, runs={"rl-format": None}, systems={"mem1-format": None})
+    after = changed(alone, rl={"format_reward": True})
+    assert differing(alone, after) == {"run-rl-mem1", "run-rl-full"}
+
+
+def test_a_setting_that_trainings_are_compared_in_concerns_the_analysis_too(mini):
     after = changed(mini, rl={"format_reward": True})
-    assert differing(mini, after) == {"run-rl-mem1", "run-rl-full"}
+    assert differing(mini, after) == {"run-rl-mem1", "run-rl-full", "analysis"}
 
 
 def test_number_of_test_tasks_concerns_test_panels_only(mini):

@@ -8,7 +8,13 @@ import pytest
 from tests.workflow.conftest import Copy, copy_to
 
 SMOKE = ("--configfile", "config/smoke.yaml")
-SYSTEMS = ("mem1-rl", "mem1-sft", "full-rl", "full-sft", "truncate")
+PANELS = {
+    **dict.fromkeys(("mem1-rl", "mem1-sft", "full-rl", "full-sft", "truncate"), (1, 2, 4)),
+    "amem": (1, 2),
+    **dict.fromkeys(("summary", "overwrite", "mem1-format"), (2,)),
+    **dict.fromkeys(("mem1-web", "full-web"), (1,)),
+}
+STEPS = {"sft-mem1": 3, "rl-mem1": 2, "sft-full": 3, "rl-full": 2, "rl-format": 2}
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +36,9 @@ def test_it_ends_with_the_table_and_where_to_look(smoke):
     assert "Figures: results/smoke/figures" in printed
 
 
-def test_every_system_is_measured_at_every_horizon(smoke):
-    for system in SYSTEMS:
-        for horizon in (1, 2, 4):
+def test_every_system_is_measured_on_its_panels(smoke):
+    for system, horizons in PANELS.items():
+        for horizon in horizons:
             path = smoke.folder / f"results/smoke/eval/{system}/{horizon}.jsonl"
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             assert len(rows) == 4
@@ -41,7 +47,7 @@ def test_every_system_is_measured_at_every_horizon(smoke):
 
 
 def test_every_run_has_all_its_steps(smoke):
-    for run, steps in {"sft-mem1": 3, "rl-mem1": 2, "sft-full": 3, "rl-full": 2}.items():
+    for run, steps in STEPS.items():
         path = smoke.folder / f"results/smoke/train/{run}/metrics.jsonl"
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert rows[-1]["step"] == steps
@@ -49,16 +55,17 @@ def test_every_run_has_all_its_steps(smoke):
 
 def test_the_table_has_measured_cells_and_cells_of_the_paper(smoke):
     path = smoke.folder / "results/smoke/tables/table1.csv"
-    text = path.read_text(encoding="utf-8")
-    assert len(list(csv.reader(text.splitlines()))) > len(SYSTEMS)
-    assert "measured" in text
-    assert "paper" in text
+    cells = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    measured = {(cell["row"], int(cell["horizon"])) for cell in cells if cell["mark"] == "measured"}
+    web = {"mem1-web", "full-web"}  # in Table 3
+    assert measured == {(name, h) for name in PANELS.keys() - web for h in PANELS[name]}
+    assert "paper" in {cell["mark"] for cell in cells}
 
 
 def test_figures_are_files_of_their_kind(smoke):
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF", "csv": b""}
-    drawn = ("budget", "figure2", "figure4", "figure5", "figure6", "training", "mask_gap")
-    for name in drawn:
+    figures = ("figure2", "figure4", "figure5", "figure6", "figure7")
+    for name in (*figures, "budget", "training", "mask_gap"):
         for kind, magic in start.items():
             path = smoke.folder / f"results/smoke/figures/{name}.{kind}"
             assert path.read_bytes().startswith(magic)
@@ -72,12 +79,12 @@ def test_every_job_left_a_log_and_a_benchmark(smoke):
         for p in place.glob("benchmarks/**/*.tsv")
     }
     assert logs == times
-    assert len([log for log in logs if log.parent.name == "evaluate"]) == 15
+    assert len([log for log in logs if log.parent.name == "evaluate"]) == 22
 
 
 def test_every_training_has_its_receipt(smoke):
     receipts = {p.stem for p in smoke.folder.glob("results/smoke/tracking/run-*.json")}
-    assert receipts == {"run-sft-mem1", "run-rl-mem1", "run-sft-full", "run-rl-full"}
+    assert receipts == {f"run-{run}" for run in STEPS}
 
 
 def test_a_second_run_does_nothing(smoke):

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from mem1.analysis.settings import Analysis, analysis_section
-from mem1.config_files import load, parse
+from mem1.config_files import load, merge, parse
 from mem1.records import Question, Score, StepMetrics, Task, Trajectory, Turn, write_jsonl
 
 ROOT = Path(__file__).parents[3]
+ONE_FOR_EACH_POLICY = {"runs": {"rl-format": None}, "systems": {"mem1-format": None}}
 
 
 def make_synthetic_trajectory(
@@ -74,8 +75,16 @@ def analysis() -> Analysis:
 
 
 @pytest.fixture
+def uncompared() -> Analysis:
+    """The same with one RL run for each policy, so that nothing is compared in ablations."""
+    values = load(ROOT / "config" / "config.yaml").model_dump()
+    section = analysis_section(parse(merge(values, ONE_FOR_EACH_POLICY)))
+    return section.model_copy(update={"bootstrap": 200})
+
+
+@pytest.fixture
 def seeded() -> Analysis:
-    """The same with three training seeds."""
+    """The preset ``mini`` with three training seeds."""
     values = load(ROOT / "config" / "config.yaml").model_dump()
     section = analysis_section(parse({**values, "seeds": [0, 1, 2]}))
     return section.model_copy(update={"bootstrap": 200})

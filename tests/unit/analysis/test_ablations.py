@@ -128,8 +128,18 @@ def texts(measured, curves, ablation, paper):
     return ablation_tables.texts(measured, curves, ablation, paper)
 
 
-def test_nothing_is_compared_in_mini(measured, curves, analysis, paper):
-    assert ablation_tables.texts(measured, curves, analysis, paper) == {}
+def test_one_run_for_each_policy_gives_no_tables(measured, curves, uncompared, paper):
+    assert ablation_tables.texts(measured, curves, uncompared, paper) == {}
+
+
+def test_mini_compares_the_format_reward_at_two_objectives(synthetic_trajectory, analysis, paper):
+    measured = {
+        (system, 2): [of(synthetic_trajectory(f"t{i}", system, right=right)) for i in range(4)]
+        for system, right in (("mem1-rl", 2), ("mem1-format", 1))
+    }
+    em = {s.metric: s for s in ablations.statements(measured, {}, analysis, paper)}["em"]
+    assert (em.values, em.difference.mean) == ((1, 2), -1)
+    assert [arm.label for arm in em.arms] == [FORMAT, PPO]
 
 
 def test_papers_rows_follow_the_arms_they_belong_to(texts):
@@ -161,7 +171,12 @@ def test_comparisons_hold_differences_and_what_is_claimed_of_them(texts):
 
 
 def test_settings_of_arms_are_in_the_table(texts):
-    assert "| PPO, format reward | ppo | reward | tree | yes | 3 | 0.50 " in texts["ablations.md"]
+    row = next(
+        row
+        for row in texts["ablations.md"].splitlines()
+        if row.startswith("| PPO, format reward | ppo | reward | tree | yes | 3 | 0.50 ")
+    )
+    assert row.endswith("| rl-format-0, rl-format-1, rl-format-2 |")
 
 
 def test_latex_has_a_column_for_each_metric(texts):

@@ -2,6 +2,7 @@ import pytest
 
 from mem1.analysis.arms import arms, estimators, format_pairs
 from mem1.config_files import load, merge, parse
+from tests.unit.analysis.conftest import ONE_FOR_EACH_POLICY
 
 
 @pytest.fixture
@@ -33,14 +34,22 @@ def test_every_run_of_the_ablations_is_evaluated(ablation):
     assert all(system in ablation.systems for system in systems)
 
 
-def test_runs_of_other_policies_or_starts_are_not_compared(root, analysis):
-    assert analysis.arms == []
+def test_mini_compares_the_format_reward(analysis):
+    assert {arm.label: arm.runs for arm in analysis.arms} == {
+        "PPO": {"rl-mem1": "mem1-rl"},
+        "PPO, format reward": {"rl-format": "mem1-format"},
+    }
+
+
+def test_runs_of_other_policies_or_starts_are_not_compared(root, uncompared):
+    assert len([run for run in uncompared.runs.values() if run.stage == "rl"]) == 2
+    assert uncompared.arms == []
     two = changed(load(root / "config/config.yaml"), {"rl-mem1": {"start": "base"}})
     assert arms(two) == []
 
 
 def test_training_seeds_are_no_ablation(root):
-    values = load(root / "config/config.yaml").model_dump()
+    values = merge(load(root / "config/config.yaml").model_dump(), ONE_FOR_EACH_POLICY)
     assert arms(parse({**values, "seeds": [0, 1, 2]})) == []
 
 

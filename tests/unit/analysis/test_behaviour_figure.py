@@ -4,6 +4,8 @@ import pytest
 
 from mem1.analysis import behaviour_figure as figure
 from mem1.analysis.behaviours import BEHAVIOURS
+from mem1.analysis.series import Series
+from mem1.analysis.statistics import Interval
 from mem1.errors import InputError
 from mem1.records import Turn
 
@@ -65,16 +67,18 @@ def test_a_task_without_a_panel_is_refused(trajectories):
         figure.count("A", 1, trajectories, {"t0": ["Who runs Firm?"]})
 
 
-def test_the_csv_adds_up_the_numbers_of_objectives(tallies, trajectories):
-    more = figure.count("A | b", 2, trajectories[:1], {"t0": ["Who runs Firm?", "Where?"]})
-    rows = list(csv.DictReader(figure.figure5_csv([*tallies, *more]).splitlines()))
-    planning = {row["objectives"]: row for row in rows if row["behaviour"] == "planning"}
-    assert (planning["all"]["shown"], planning["all"]["trajectories"]) == ("2", "3")
-    assert planning["1"]["example"] == "I will first look for the Firm"
+def test_the_csv_begins_with_sums_over_some_numbers_of_objectives(tallies, trajectories):
+    tasks = {"t0": ["Who runs Firm?", "Where?"]}
+    more = [row for h in (2, 3) for row in figure.count("A | b", h, trajectories[:1], tasks)]
+    rows = list(csv.DictReader(figure.figure5_csv([*tallies, *more], [1, 3]).splitlines()))
+    planning = [row for row in rows if row["behaviour"] == "planning"]
+    assert [row["objectives"] for row in planning] == ["1 3", "1", "2", "3"]
+    assert (planning[0]["shown"], planning[0]["trajectories"]) == ("2", "3")
+    assert planning[1]["example"] == "I will first look for the Firm"
 
 
 def test_the_page_has_every_rule_its_limits_and_what_it_found(tallies):
-    page = figure.figure5_markdown(tallies)
+    page = figure.figure5_markdown(tallies, [1])
     for behaviour in BEHAVIOURS:
         assert behaviour.rule in page
         assert behaviour.limits in page
@@ -82,10 +86,21 @@ def test_the_page_has_every_rule_its_limits_and_what_it_found(tallies):
     assert "No trajectory shows it." in page
 
 
+def line(label, group):
+    return Series(label, group, (label,), {"em": {1: Interval(1, 1, 1, 2)}})
+
+
 def test_the_figure_has_a_panel_for_each_behaviour_and_a_row_for_each_line(tallies):
-    drawn = figure.figure5(tallies, {"A | b": "mem1"})
+    drawn = figure.figure5(tallies, [line("other", "full"), line("A | b", "mem1")], [1])
     titles = [axes.get_title(loc="left").replace("\n", " ") for axes in drawn.axes]
     assert titles == [behaviour.name for behaviour in BEHAVIOURS]
     planning = drawn.axes[titles.index("Planning")]
-    assert [list(line.get_xdata()) for line in planning.lines] == [[0.5]]
+    assert [list(one.get_xdata()) for one in planning.lines] == [[0.5]]
+    assert [text.get_text() for text in drawn.axes[0].get_yticklabels()] == ["A | b"]
     assert not drawn.axes[0].lines  # nothing could show it
+
+
+def test_who_was_evaluated_on_less_says_so(tallies):
+    assert figure.named(tallies, [1]) == {"A | b": "A | b"}
+    assert figure.named(tallies, [1, 8]) == {"A | b": "A | b: 1 only"}
+    assert figure.named(tallies, [8]) == {}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mem1.analysis import budget_figure as figure
-from mem1.analysis.series import Series
+from mem1.analysis.series import Series, main_horizons
 from mem1.analysis.statistics import Interval
 
 
@@ -32,7 +32,8 @@ def test_the_csv_has_both_costs_at_every_number_of_objectives():
     ("horizons", "drawn"), [([1, 2, 3, 8, 16], [2, 8, 16]), ([1, 3, 5, 4], [3, 4, 5]), ([1], [1])]
 )
 def test_panels_are_those_of_table_1_where_there_are_any(horizons, drawn):
-    assert figure.drawn_horizons(horizons) == drawn
+    values = {horizon: Interval(1, 1, 1, 5) for horizon in horizons}
+    assert main_horizons([Series("A", "mem1", ("A",), {"em": values})]) == drawn
 
 
 points = st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), min_size=1, max_size=8)
@@ -48,6 +49,6 @@ def test_no_point_beats_the_frontier_for_less(found):
 
 
 def test_every_line_is_a_point_in_every_panel():
-    drawn = figure.budget([one("A"), one("B", "full", 2.0, 900.0)], [8])
+    drawn = figure.budget([one("A"), one("B", "full", 2.0, 900.0)])
     marks = [[line for line in a.lines if line.get_marker() != "None"] for a in drawn.axes]
     assert [len(found) for found in marks] == [2, 2]

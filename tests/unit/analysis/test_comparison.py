@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mem1 import compare_reference, keep_reference
-from mem1.analysis import comparison, reference
+from mem1.analysis import claim_registry, comparison, reference
 from mem1.analysis.comparison import Allowed, Number, judge
 from mem1.analysis.metrics import METRICS, TRAINED
 from mem1.errors import InputError
@@ -264,6 +264,21 @@ def test_a_tolerance_is_one_number_of_one_kind(given, tmp_path):
     path.write_text(json.dumps({"sheets": [], "metrics": {"em": given}}))
     with pytest.raises(InputError, match=r"tolerances.yaml: .*correct it"):
         comparison.load_tolerances(path)
+
+
+def test_a_verdict_that_may_turn_is_said_and_decides_nothing(results, kept):
+    part = {"what": "16", "decides": True, "low": 1, "high": 2}
+    doctor(results / "claims.json", claims(), claims(verdict="not supported", parts=[part]))
+    path = results / "turning.yaml"
+    path.write_text(TOLERANCES + "may_turn: {peak-ratio: a reason}\n", encoding="utf-8")
+    agree, page = compared(results, kept, path)
+    assert agree
+    assert "- peak-ratio: supported then, not supported now." in page
+
+
+def test_every_claim_that_may_turn_is_one(root):
+    known = {claim.id for claim in claim_registry.CLAIMS}
+    assert comparison.load_tolerances(OURS).may_turn.keys() <= known
 
 
 def test_every_metric_of_the_tables_has_a_tolerance():

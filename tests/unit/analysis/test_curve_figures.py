@@ -95,6 +95,8 @@ def test_arms_come_first_then_runs_by_policy(analysis, ablation):
 
     policies = [analysis.runs[run].policy for run in order(analysis)]
     assert policies == sorted(policies, key=rank)
+    a_frozen_file = analysis.model_copy(update={"runs": dict(sorted(analysis.runs.items()))})
+    assert order(a_frozen_file)[:2] == ["rl-mem1", "rl-format"]
     in_arms = [run for arm in ablation.arms for run in arm.runs]
     assert order(ablation) == [*in_arms, "sft-mem1"]
 

@@ -71,6 +71,13 @@ def test_who_has_one_point_has_no_line():
     assert figures.with_lines([point]) == [point]
 
 
+def test_a_system_looks_the_same_in_each_figure():
+    first, second = synthetic_series(), synthetic_series("B")
+    alone = figures.figure4([second], [1, 16], None, None, None, [first, second])
+    label = alone.axes[0].lines[0]
+    assert (label.get_marker(), label.get_linestyle()) == ("s", "--")
+
+
 def test_the_csv_has_every_point_with_its_interval():
     rows = figures.figure4_csv([synthetic_series()]).splitlines()
     assert rows[0] == "line,records,objectives,metric,value,low,high,n"

@@ -15,20 +15,6 @@ def paper(root):
 
 
 @pytest.fixture
-def with_web(analysis):
-    """Preset mini with MEM1 searching the web as well."""
-    web = analysis.systems["mem1-rl"].model_copy(
-        update={"environment": "web", "label": "MEM1 (RL), web", "horizons": [1]}
-    )
-    return analysis.model_copy(
-        update={
-            "systems": {**analysis.systems, "mem1-web": web},
-            "replicas": {**analysis.replicas, "mem1-web": ["mem1-web"]},
-        }
-    )
-
-
-@pytest.fixture
 def measured(synthetic_trajectory):
     return {
         (system, horizon): [
@@ -43,21 +29,37 @@ def cells(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_table_3_has_a_block_for_each_environment(measured, with_web, paper):
-    sheet = paper_tables.table3(summarize(measured, with_web), with_web, paper)
+def test_table_3_has_a_block_for_each_environment(measured, analysis, paper):
+    sheet = paper_tables.table3(summarize(measured, analysis), analysis, paper)
     labels = [[(line.label, line.paper) for line in lines] for _, lines in sheet.blocks]
     wiki, web = labels
     assert wiki[:2] == [("MEM1 (RL)", False), ("MEM1-QA", True)]
-    assert web[:2] == [("MEM1 (RL), web", False), ("MEM1-QA", True)]
+    assert web[:4] == [
+        ("MEM1 (RL), web", False),
+        ("MEM1-QA", True),
+        ("Full history (RL), web", False),
+        ("DeepResearcher", True),
+    ]
     assert sorted(label for label, of_paper in wiki if of_paper) == sorted(
         row.name for row in paper.table3.rows
     )
-    assert len(web) == 1 + len(paper.table3_web.rows)
+    assert len(web) == 2 + len(paper.table3_web.rows)
 
 
-def test_table_3_does_not_mix_what_the_paper_prints_for_wiki_and_web(measured, with_web, paper):
+def test_table_3_leaves_out_who_has_no_panel_of_one_objective(measured, analysis, paper):
+    sheet = paper_tables.table3(summarize(measured, analysis), analysis, paper)
+    own = {line.label for _, lines in sheet.blocks for line in lines if not line.paper}
+    assert own == {
+        system.label
+        for system in analysis.systems.values()
+        if system.horizons is None or 1 in system.horizons
+    }
+    assert "Running summary" not in own
+
+
+def test_table_3_does_not_mix_what_the_paper_prints_for_wiki_and_web(measured, analysis, paper):
     files = paper_tables.files(
-        paper_tables.table3(summarize(measured, with_web), with_web, paper), with_web
+        paper_tables.table3(summarize(measured, analysis), analysis, paper), analysis
     )
     em = {
         (cell["environment"], cell["row"]): cell["value"]
@@ -70,8 +72,15 @@ def test_table_3_does_not_mix_what_the_paper_prints_for_wiki_and_web(measured, w
 
 
 def test_what_no_system_searches_is_marked_not_run(measured, analysis, paper):
+    searching = analysis.of_environment("wiki")
+    without = analysis.model_copy(
+        update={
+            "systems": searching,
+            "replicas": {name: analysis.replicas[name] for name in searching},
+        }
+    )
     files = paper_tables.files(
-        paper_tables.table3(summarize(measured, analysis), analysis, paper), analysis
+        paper_tables.table3(summarize(measured, without), without, paper), without
     )
     web = [c for c in cells(files["table3.csv"]) if c["environment"] == "web"]
     assert {c["mark"] for c in web if not c["row"]} == {"not run"}
@@ -104,9 +113,9 @@ def test_table_4_of_a_preset_without_training_is_the_papers(root, paper):
     ]
 
 
-def test_the_format_reward_is_not_run_in_mini(analysis, paper):
-    sheet = paper_tables.format_reward({}, {}, analysis, paper)
-    text = paper_tables.files(sheet, analysis)["format-reward.md"]
+def test_the_format_reward_is_not_run_where_nothing_has_it(uncompared, paper):
+    sheet = paper_tables.format_reward({}, {}, uncompared, paper)
+    text = paper_tables.files(sheet, uncompared)["format-reward.md"]
     assert "| Ours, with the format reward | not run |" in text
     assert "*0.466* [S]" in text
 
@@ -126,12 +135,16 @@ def test_the_format_reward_has_the_arms_that_compare_it(ablation, paper, synthet
 
 
 def test_every_table_has_its_three_files_with_as_many_columns(measured, analysis, paper):
-    for make in (paper_tables.table3, paper_tables.table4):
+    for make, third in (
+        (paper_tables.table3, "MEM1 (RL), web"),
+        (paper_tables.table4, "MEM1 (RL, format reward)"),
+    ):
         sheet = make(summarize(measured, analysis), analysis, paper)
         files = paper_tables.files(sheet, analysis)
         assert set(files) == {f"{sheet.name}.{kind}" for kind in ("csv", "md", "tex")}
         body = [x for x in files[f"{sheet.name}.tex"].splitlines() if x.startswith("MEM1 (")]
-        assert len(body) == 2
+        labels = [x.split(" & ")[0] for x in body]
+        assert sorted(labels) == sorted(["MEM1 (RL)", "MEM1 (SFT)", third])
         assert all(x.count("&") == len(sheet.heads) for x in body)
         marks = {cell["mark"] for cell in cells(files[f"{sheet.name}.csv"])}
         assert marks == {"measured", "paper", "not run"}

@@ -132,7 +132,7 @@ def test_several_seeds_are_one_row_everywhere(results, seeded, root):
     for name in ("table1.md", "table3.md", "table4.md", "claims.md"):
         assert "@" not in (out / name).read_text(encoding="utf-8")
     row = "| MEM1 (RL) |"
-    assert (out / "table3.md").read_text(encoding="utf-8").count(row) == 1
+    assert (out / "table4.md").read_text(encoding="utf-8").count(row) == 1
     assert "over the 3 seeds" in (out / "claims.md").read_text(encoding="utf-8")
 
 
@@ -142,4 +142,7 @@ def test_seeds_of_the_configuration_are_the_replicas_of_the_analysis(root, seede
     assert {name for names in seeded.replicas.values() for name in names} == set(config.systems)
     assert not any("@" in name for name in seeded.systems)
     assert set(seeded.runs) == set(config.runs)
-    assert seeded.arms == []
+    assert [list(arm.runs) for arm in seeded.arms] == [
+        ["rl-mem1", "rl-mem1@1", "rl-mem1@2"],
+        ["rl-format", "rl-format@1", "rl-format@2"],
+    ]

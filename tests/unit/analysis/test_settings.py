@@ -11,11 +11,13 @@ def pairs(section, kind):
 def test_mini_compares_memories_and_trainings(analysis):
     assert pairs(analysis, "memory") == [
         ("mem1-rl", "full-rl", "rl"),
+        ("mem1-web", "full-web", "rl"),
         ("mem1-sft", "full-sft", "sft"),
     ]
     assert pairs(analysis, "training") == [
         ("mem1-rl", "mem1-sft", "rl"),
         ("full-rl", "full-sft", "rl"),
+        ("mem1-format", "mem1-sft", "rl"),
     ]
 
 
@@ -24,25 +26,21 @@ def changed(root, **overlay):
     return analysis_section(parse(merge(values, overlay)))
 
 
-def test_memories_are_compared_where_both_search_the_same(root):
-    system = load(root / "config/config.yaml").systems["mem1-rl"].model_dump()
-    section = changed(root, systems={"web": {**system, "environment": "web"}})
-    assert [pair.environment for pair in section.comparisons] == ["wiki"] * 4
-    assert section.of_environment("web").keys() == {"web"}
-    both = changed(
-        root,
-        systems={
-            "web": {**system, "environment": "web"},
-            "full-web": {
-                **load(root / "config/config.yaml").systems["full-rl"].model_dump(),
-                "environment": "web",
-            },
-        },
-    )
-    assert (both.web_stand_in, changed(root).web_stand_in) == (True, False)
-    found = both.compared("memory", "web")
-    assert [(pair.first, pair.second) for pair in found] == [("web", "full-web")]
-    assert both.compared("memory")[0].first == "mem1-rl"
+def test_memories_are_compared_where_both_search_the_same(root, analysis):
+    section = changed(root, systems={"full-web": None})
+    assert [pair.environment for pair in section.comparisons] == ["wiki"] * 5
+    assert section.of_environment("web").keys() == {"mem1-web"}
+    neither = changed(root, systems={"full-web": None, "mem1-web": None})
+    assert (analysis.web_stand_in, neither.web_stand_in) == (True, False)
+    found = analysis.compared("memory", "web")
+    assert [(pair.first, pair.second) for pair in found] == [("mem1-web", "full-web")]
+    assert analysis.compared("memory")[0].first == "mem1-rl"
+
+
+def test_a_system_is_evaluated_on_the_panels_it_names(analysis):
+    assert [h for h in analysis.horizons if analysis.evaluates("mem1-format", h)] == [2]
+    assert [h for h in analysis.horizons if analysis.evaluates("mem1-rl", h)] == analysis.horizons
+    assert not analysis.evaluates("mem1-rl", 5)
 
 
 def test_memories_of_other_trainings_are_not_compared(root):
@@ -98,8 +96,11 @@ def test_systems_keep_their_order_in_a_frozen_file(analysis):
     assert next(iter(analysis.systems)) == "mem1-rl"
 
 
-def test_figures_of_trainings_are_those_that_there_are_runs_for(analysis, ablation, root):
+def test_figures_of_trainings_are_those_that_there_are_runs_for(
+    analysis, uncompared, ablation, root
+):
     sample = analysis_section(load(root / "config/config.yaml", root / "config/sample.yaml"))
     assert sample.curves == []
-    assert analysis.curves == ["training", "figure6"]
+    assert uncompared.curves == ["training", "figure6"]
+    assert analysis.curves == ["training", "figure6", "figure7"]
     assert ablation.curves == ["training", "figure6", "figure7", "estimators"]

@@ -79,7 +79,8 @@ def test_latex_table_has_as_many_columns_as_its_head(rows, small):
     text = latex.by_horizon(named, changed)
     body = [x for x in text.splitlines() if x.startswith("A ")]
     assert r"A \& B\_1" in text
-    assert len(body) == 2 * len(named)
+    asked = [(name, h) for name in systems for h in (2, 16) if small.evaluates(name, h)]
+    assert len(body) == len(asked) == 2 * len(named) - 1  # the format reward: at 2 alone
     assert all(x.replace(r"\&", "").count("&") == 4 for x in body)
     assert r"{\scriptsize not run}" in text
 
@@ -111,6 +112,18 @@ def test_full_table_tells_formulas_coverage_and_inconsistencies(rows, measured, 
     assert "*0.520* [I]" in text
     assert "1.97 in Table 1 and 1.900 in Table 4" in text
     assert "each training has one seed" in text
+
+
+def test_a_horizon_has_no_row_of_who_is_not_evaluated_on_it(rows, small, paper):
+    text = table1.full(rows, [], [], [], small, paper)
+    two, sixteen = text.split("## 16 objectives")
+    row = "| MEM1 (RL, format reward) | not run |"
+    assert two.count(row) == 2
+    assert row not in sixteen
+    two, sixteen = latex.by_horizon(rows, small).split(r"\textbf{16 objectives}")
+    assert "MEM1 (RL, format reward)" in two
+    assert "MEM1 (RL, format reward)" not in sixteen
+    assert "| MEM1 (RL, format reward) | not run | not run |" in table1.short(rows, [], small)
 
 
 def test_labels_cannot_break_a_markdown_table(rows, small):
