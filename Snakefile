@@ -20,6 +20,7 @@ include: "workflow/rules/paths.smk"
 include: "workflow/rules/result_paths.smk"
 include: "workflow/rules/search_paths.smk"
 include: "workflow/rules/system_paths.smk"
+include: "workflow/rules/shop_paths.smk"
 
 
 CONFIG = checked(config)
@@ -66,6 +67,8 @@ include: "workflow/rules/tasks.smk"
 include: "workflow/rules/distill.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/webshop.smk"
+include: "workflow/rules/webshop_evaluate.smk"
 include: "workflow/rules/render.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"

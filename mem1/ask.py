@@ -193,6 +193,10 @@ class _Told:
         self._text = output.text
         return [output]
 
+    def begin(self, task: "Task") -> object:
+        """Where the environment starts."""
+        return self._environment.begin(task)
+
     def step(self, requests: "Sequence[Request]") -> "list[Observation]":
         """Answer the one request that there is."""
         self.turns += 1

@@ -6,7 +6,7 @@ has a hidden default: what a run used is what its frozen stage file says. Resour
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     Field,
@@ -19,7 +19,8 @@ from pydantic import (
 from mem1.config_learning import Base, Distill, Rl, Section, Sft, Share
 from mem1.config_retrieval import Encoder, Retrieval, RetrievalReport
 from mem1.config_sources import Sources
-from mem1.config_systems import Evaluation, Policy, Run, System
+from mem1.config_systems import SHOPS, Evaluation, Policy, Run, System
+from mem1.config_webshop import ShopSft, WebShop
 from mem1.errors import InputError
 
 CALLING: frozenset[Policy] = frozenset({"amem", "summary", "overwrite"})  # keep a memory by calls
@@ -35,6 +36,25 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
         else:
             merged[key] = value
     return merged
+
+
+S = TypeVar("S", bound=Section)
+
+
+def changed(section: S, changes: Mapping[str, Any], *place: str) -> S:
+    """``section`` with ``changes``, which stand at ``place`` in the configuration.
+
+    Raises:
+        ValueError: a change is no setting of that section, or out of its range.
+    """
+    if not changes:
+        return section
+    try:
+        return type(section).model_validate(merge(section.model_dump(), changes))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, [*place, *first["loc"]]))
+        raise ValueError(f"{path}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 class World(Section):
@@ -186,6 +206,7 @@ class Config(Section):
     systems: dict[str, System]
     evaluation: Evaluation
     mask_gap: MaskGap
+    webshop: WebShop | None = Field(description="null: the preset is without it")
 
     @model_validator(mode="after")
     def _seeds(self) -> "Config":
@@ -219,6 +240,8 @@ class Config(Section):
                 raise ValueError(
                     f"systems.{name}.run is {system.run!r}: use one of {sorted(self.runs)}"
                 )
+            if system.environment == "webshop" or system.prompt in SHOPS:
+                raise ValueError(f"systems.{name} shops: put it into webshop.systems")
             unknown = set(system.horizons or ()) - set(self.tasks.test_horizons)
             if unknown:
                 raise ValueError(f"systems.{name}.horizons: {sorted(unknown)} are no test_horizons")
@@ -235,6 +258,23 @@ class Config(Section):
             raise ValueError(f"mask_gap.horizons: {sorted(unknown)} are no test_horizons")
         return self
 
+    @model_validator(mode="after")
+    def _webshop(self) -> "Config":
+        shop = self.webshop
+        if shop is None:
+            return self
+        for kind, mine, theirs in (
+            ("runs", shop.runs, self.runs),
+            ("systems", shop.systems, self.systems),
+        ):
+            both = sorted(set(mine) & set(theirs))
+            if both:
+                raise ValueError(f"webshop.{kind}.{both[0]} is in {kind} too: rename one of them")
+        self.shop_agent()
+        for name in shop.runs:
+            self.shop_settings_of(name)
+        return self
+
     def settings_of(self, name: str) -> Sft | Rl:
         """The section of the stage of run ``name``, with the run's own changes.
 
@@ -243,14 +283,24 @@ class Config(Section):
         """
         run = self.runs[name]
         section: Sft | Rl = self.sft if run.stage == "sft" else self.rl
-        if not run.changes:
-            return section
-        try:
-            return type(section).model_validate(merge(section.model_dump(), run.changes))
-        except ValidationError as error:
-            first = error.errors()[0]
-            path = ".".join(map(str, ["runs", name, "changes", *first["loc"]]))
-            raise ValueError(f"{path}: {first['msg'].removeprefix('Value error, ')}") from error
+        return changed(section, run.changes, "runs", name, "changes")
+
+    def shop_settings_of(self, name: str) -> ShopSft | Rl:
+        """``settings_of`` for a run of the section webshop."""
+        shop = self._needed()
+        run = shop.runs[name]
+        rl = changed(self.rl, shop.rl, "webshop", "rl")
+        section: ShopSft | Rl = shop.sft if run.stage == "sft" else rl
+        return changed(section, run.changes, "webshop", "runs", name, "changes")
+
+    def shop_agent(self) -> Agent:
+        """The limits of the loop in WebShop."""
+        return changed(self.agent, self._needed().agent, "webshop", "agent")
+
+    def _needed(self) -> WebShop:
+        if self.webshop is None:
+            raise InputError("The section webshop is null: fill it in.")
+        return self.webshop
 
     def _check_teacher(self, name: str, teacher: str) -> None:
         """Refuse a teacher whose trajectories are no examples for the run ``name``."""

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from mem1 import config_webshop
 from mem1.config import Config, merge
 from mem1.config_seeds import expanded
 from mem1.errors import InputError
@@ -50,10 +51,9 @@ def without_removed(values: Mapping[str, Any]) -> dict[str, Any]:
     Overlays are merged key by key, here as in Snakemake, so that an overlay can only add
     and replace; a null is its way to take a run or a system away.
     """
-    kept = dict(values)
-    for section in ("runs", "systems"):
-        if isinstance(kept.get(section), Mapping):
-            kept[section] = {k: v for k, v in kept[section].items() if v is not None}
+    kept = config_webshop.without_removed(values)
+    if isinstance(kept.get("webshop"), Mapping):
+        kept["webshop"] = config_webshop.without_removed(kept["webshop"])
     return kept
 
 

@@ -22,6 +22,14 @@ class Imperfections(Section):
     early_stop: Share = Field(description="the task is answered with questions still open")
 
 
+class ShopImperfections(Section):
+    """How demonstrations of shopping go wrong, as probabilities per opportunity."""
+
+    wrong_product: Share = Field(description="a product that fits is overlooked")
+    settled: Share = Field(description="a product is kept although it lacks an option asked for")
+    forgotten_option: Share = Field(description="it is bought with an option still to choose")
+
+
 class Optimizer(Section):
     """AdamW (and Muon for the base model), with linear warm-up and cosine decay."""
 

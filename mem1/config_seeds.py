@@ -8,12 +8,13 @@ own seed, and likewise of the system ``mem1-rl`` three systems. The first of the
 settings, so that what they have made stays valid. Systems over fixed weights stay one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from mem1.config import Config
 from mem1.config_learning import Section, Sft
-from mem1.config_systems import Run
+from mem1.config_systems import Run, System
+from mem1.config_webshop import WebShop
 from mem1.errors import InputError
 
 MARK = "@"  # between a name and its seed
@@ -66,17 +67,44 @@ def expanded(config: Config) -> Config:
         if MARK not in name
         for seed in config.seeds
     }
-    systems = {
-        replica(name, seed): system
-        if system.run is None
-        else system.model_copy(update={"run": replica(system.run, seed)})
-        for name, system in config.systems.items()
-        if MARK not in name
-        for seed in (config.seeds if system.run is not None else [0])
-    }
+    systems = _systems(config.systems, config.seeds)
     return config.model_copy(
         update={
             "runs": _checked("runs", config.runs, runs),
             "systems": _checked("systems", config.systems, systems),
+            "webshop": None if config.webshop is None else _shop(config.webshop, config.seeds),
         }
     )
+
+
+def _shop(shop: WebShop, seeds: Sequence[int]) -> WebShop:
+    """The same for the runs and systems of WebShop, which no system teaches."""
+    runs = {
+        replica(name, seed): run.model_copy(
+            update={
+                "seed": run.seed + seed,
+                "start": replica(run.start, seed) if run.start in shop.runs else run.start,
+            }
+        )
+        for name, run in shop.runs.items()
+        if MARK not in name
+        for seed in seeds
+    }
+    systems = _systems(shop.systems, seeds)
+    return shop.model_copy(
+        update={
+            "runs": _checked("webshop.runs", shop.runs, runs),
+            "systems": _checked("webshop.systems", shop.systems, systems),
+        }
+    )
+
+
+def _systems(systems: Mapping[str, System], seeds: Sequence[int]) -> dict[str, System]:
+    return {
+        replica(name, seed): system
+        if system.run is None
+        else system.model_copy(update={"run": replica(system.run, seed)})
+        for name, system in systems.items()
+        if MARK not in name
+        for seed in (seeds if system.run is not None else [0])
+    }

@@ -12,8 +12,11 @@ UNVERIFIED = "unverified"
 Revision = Annotated[str, Field(pattern=f"^([0-9a-f]{{40}}|{UNVERIFIED})$")]
 Api = Literal["tokens", "text", "chat"]
 Policy = Literal["mem1", "full", "truncate", "amem", "summary", "overwrite"]
-PromptFormat = Literal["mem1", "full", "search-r1", "deepresearcher", "instruct"]
-EnvironmentName = Literal["wiki", "web"]
+PromptFormat = Literal[
+    "mem1", "full", "search-r1", "deepresearcher", "instruct", "shop", "shop-full", "shop-instruct"
+]
+EnvironmentName = Literal["wiki", "web", "webshop"]
+SHOPS: frozenset[PromptFormat] = frozenset({"shop", "shop-full", "shop-instruct"})  # of WebShop
 
 
 class Run(Section):

@@ -88,6 +88,7 @@ def main(argv: Sequence[str]) -> None:
         else:
             policy = context.policy(run.teacher.policy, run.teacher.agent)
             limits = run.teacher.agent
+            assert teacher.retriever is not None  # teachers answer questions
             world = SearchEnvironment(teacher.retriever, run.teacher.k, limits, codec)
             told = [
                 retold(one, task, form, policy, world, codec, limits)

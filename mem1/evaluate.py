@@ -1,9 +1,9 @@
 """Run one system on a panel of tasks and score what it answers.
 
-Inputs: a frozen evaluation section of the configuration, a panel with its manifest, passages
-and their index (not read where the section names a server, the web or kept answers), and, where
-the section names neither a server nor a model of the Hub, a tokenizer and for engine hf the
-folder of a model. A published model brings its own tokenizer.
+Inputs: a frozen evaluation section of the configuration, a panel with its manifest, for WebShop
+the goals of its shop, else passages and their index (not read where the section names a server,
+the web or kept answers), and, where the section names neither a server nor a model of the Hub, a
+tokenizer and for engine hf the folder of a model. A published model brings its own tokenizer.
 Outputs: OUTPUT, one trajectory a line in the order of the panel, with all views, scores and
 timings; and, last, OUTPUT's stem + .manifest.json with the digests of all inputs.
 
@@ -67,7 +67,8 @@ def main(argv: Sequence[str]) -> None:
     )
     kept.unlink()
     exact = sum(one.score.em for one in played if one.score) / len(tasks)
-    print(f"{args.output}: {len(tasks)} tasks of {tasks[0].horizon} objectives, EM {exact:.3f}")
+    of = f"{tasks[0].horizon} objectives" if run.shop is None else run.shop.protocol
+    print(f"{args.output}: {len(tasks)} tasks of {of}, EM {exact:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make the tokenizer of a preset: word-level for Atlas, byte-level BPE for real passages.
+"""Make a tokenizer: word-level for Atlas or generated shops, byte-level BPE for real passages.
 
 The Atlas vocabulary depends on the names and wordings of Atlas only, not on a seed, so that
 the committed base model fits every world. The BPE is trained on the passages given.
@@ -15,6 +15,7 @@ def main(argv: Sequence[str]) -> None:
     parser = cli.parser(__doc__)
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--atlas", action="store_true", help="word-level, for generated worlds")
+    kind.add_argument("--webshop", action="store_true", help="word-level, for generated shops")
     kind.add_argument("--passages", type=Path, help="train a byte-level BPE on these passages")
     parser.add_argument("--output-dir", type=Path, required=True)
     arguments = parser.parse_args(argv)
@@ -24,6 +25,10 @@ def main(argv: Sequence[str]) -> None:
 
     if arguments.atlas:
         made = tokenizer.word_level()
+    elif arguments.webshop:
+        from mem1.agent.formats.shop import vocabulary
+
+        made = tokenizer.word_level(vocabulary())
     else:
         passages = read_jsonl(arguments.passages, Passage)
         made = tokenizer.byte_pair(f"{p.title}. {p.text}" for p in passages)

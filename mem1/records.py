@@ -5,9 +5,15 @@ Everything that is kept between two commands is one of these. Analysis reads onl
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from mem1.errors import InputError
 from mem1.provenance import replacing
@@ -47,19 +53,40 @@ class Question(Record):
     chain: list[Hop] = []  # generated worlds only
 
 
-class Task(Record):
-    """A composite prompt of N questions (its horizon) with a budget of turns."""
+class _Sparse(Record):
+    """A record that leaves out what does not concern it, so that others keep their bytes."""
+
+    optional: ClassVar[frozenset[str]] = frozenset()  # fields that are not written when null
+
+    @model_serializer(mode="wrap")
+    def _without_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written = handler(self)
+        return {k: v for k, v in written.items() if v is not None or k not in self.optional}
+
+
+class Goal(Record):
+    """What a shopper is asked to buy."""
+
+    index: int  # in the goals of the shop
+    instruction: str
+
+
+class Task(_Sparse):
+    """A composite prompt of N questions (its horizon), or one goal, with a budget of turns."""
+
+    optional = frozenset({"goal"})
 
     id: str
     split: str
     questions: list[Question]
     max_turns: int
     first: int = 1  # number of the first question in the prompt
+    goal: Goal | None = None  # in place of questions
 
     @property
     def horizon(self) -> int:
-        """Number of objectives."""
-        return len(self.questions)
+        """Number of objectives; a goal is one."""
+        return len(self.questions) if self.goal is None else 1
 
 
 class Call(Record):
@@ -83,8 +110,8 @@ class Turn(Record):
     output: list[int]
     logprobs: list[float]  # of each output token, natural log, at the sampling temperature; or none
     text: str  # decoded output
-    action: Literal["search", "answer", "malformed"]
-    argument: str  # the query, the answer, or why it is malformed
+    action: Literal["search", "answer", "act", "malformed"]
+    argument: str  # the query, the answer, what is done, or why it is malformed
     info: list[int] = []  # observation as token ids; empty after the last turn
     info_text: str = ""
     passages: list[str] = []  # ids of what was retrieved, best first
@@ -93,20 +120,22 @@ class Turn(Record):
     calls: list[Call] = []  # made before this turn's output, in order; their time is in seconds
 
 
-class Score(Record):
+class Score(_Sparse):
     """What one scorer says of one final answer; see ``tasks.scoring``."""
 
+    optional = frozenset({"reward"})
     em: float  # exact matches, summed over the questions; 0 if the count is wrong
     f1: float  # token F1, summed likewise
     given: int  # answers given; 0 when there was none
     expected: int  # questions
     zero: Literal["none", "format", "count"]  # why the paper's rule gives zero, if it does
     question_em: list[float]  # per question by position, whatever the count
+    reward: float | None = None  # of a purchase, 0 to 1; em is 1 where it is 1
 
 
-# context: no room was left for another turn; format: an output was malformed, and the rollout
-# was told to end there
-End = Literal["answered", "turns", "context", "format", "running"]
+# bought: the environment ended it; context: no room was left for another turn; format: an output
+# was malformed, and the rollout was told to end there
+End = Literal["answered", "bought", "turns", "context", "format", "running"]
 
 
 class Trajectory(Record):

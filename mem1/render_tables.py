@@ -2,10 +2,10 @@
 
 In:  the frozen analysis section, the records of mem1.evaluate, the paper's numbers, and, for
      ablations, the metrics.jsonl of the training runs.
-Out: table1.csv (every cell), table1.md (short), table1-full.md, table1.tex; table3, table4 and
-     format-reward as .csv, .md and .tex; ratios.csv, ratios.md; where the configuration has
-     ablations (analysis.arms), ablations.csv, .md and .tex and ablations-comparisons.csv; and,
-     last, manifest.json.
+Out: table1.csv (every cell), table1.md (short), table1-full.md, table1.tex; table2, table3,
+     table4 and format-reward as .csv, .md and .tex; ratios.csv, ratios.md; where the
+     configuration has ablations (analysis.arms), ablations.csv, .md and .tex and
+     ablations-comparisons.csv; and, last, manifest.json.
 
 Records of systems that are not configured are left out, and named. A file that is cut, of
 another version or another system is refused, and so is an unknown row of the paper; a number
@@ -36,6 +36,7 @@ def main(argv: Sequence[str]) -> None:
         ratios,
         summary,
         table1,
+        table2,
         tables,
     )
 
@@ -59,6 +60,7 @@ def main(argv: Sequence[str]) -> None:
     arms = ablations.summarize(measured, analysis)
     ends = ablations.trained(trained, analysis)
     for sheet in (
+        table2.table2(read.evidence.shopped, analysis, paper),
         paper_tables.table3(cells, analysis, paper),
         paper_tables.table4(cells, analysis, paper),
         paper_tables.format_reward(arms, ends, analysis, paper),

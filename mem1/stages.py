@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from mem1.config import Agent, Config, Model, Run, Tasks, World
 from mem1.config_learning import Base, Rl, Section, Sft
 from mem1.config_retrieval import Encoder, Retrieval
+from mem1.config_webshop import Shop, ShopSft, ShopTasks
 from mem1.errors import InputError
 
 
@@ -35,6 +36,26 @@ class TrainingRun(Section):
     tasks: Tasks | None = Field(description="rl: what its training tasks were made with")
     model: Model | None = Field(description="shape, when the run starts from scratch")
     sft: Sft | None = Field(description="settings of the stage; null for a run of stage rl")
+    rl: Rl | None = Field(description="settings of the stage; null for a run of stage sft")
+
+
+class ShopGoals(Section):
+    """The goals of every split: what a panel of WebShop is made with."""
+
+    shop: Shop
+    tasks: ShopTasks
+
+
+class ShopRun(Section):
+    """One training run in WebShop: its own settings and those of everything it is fed with."""
+
+    name: str = Field(description="name of the run")
+    seed: int = Field(ge=0, description="root of all named random streams")
+    run: Run
+    shop: Shop
+    tasks: ShopTasks
+    agent: Agent
+    sft: ShopSft | None = Field(description="settings of the stage; null for a run of stage rl")
     rl: Rl | None = Field(description="settings of the stage; null for a run of stage sft")
 
 
@@ -105,6 +126,42 @@ def training_run(config: Config, name: str) -> TrainingRun:
     )
 
 
+def shop_run(config: Config, name: str) -> ShopRun:
+    """The frozen section of the training run ``name``, a key of ``config.webshop.runs``.
+
+    Raises:
+        InputError: the section webshop is null.
+    """
+    goals = shop_goals(config)
+    assert config.webshop is not None
+    run = config.webshop.runs[name]
+    settings = config.shop_settings_of(name)
+    sft, rl = (None, settings) if isinstance(settings, Rl) else (settings, None)
+    if rl is not None and rl.estimator != "ppo":
+        rl = rl.model_copy(update={"critic": None})
+    return ShopRun(
+        name=name,
+        seed=config.seed,
+        run=run.model_copy(update={"changes": {}}),
+        shop=goals.shop,
+        tasks=goals.tasks,
+        agent=config.shop_agent().used_by(run.policy),
+        sft=sft,
+        rl=rl,
+    )
+
+
+def shop_goals(config: Config) -> ShopGoals:
+    """What the panels of WebShop are made with.
+
+    Raises:
+        InputError: the section webshop is null.
+    """
+    if config.webshop is None:
+        raise InputError("The section webshop is null: fill it in.")
+    return ShopGoals(shop=config.webshop.shop, tasks=config.webshop.tasks)
+
+
 def base_run(config: Config) -> BaseRun:
     """The frozen section of the base model's training.
 
@@ -158,14 +215,13 @@ def frozen(config: Config, stage: str) -> Section:
     """The frozen section that is called ``stage``.
 
     Names: ``world``, ``sources``, ``retrieval``, ``encoder``, ``retrieval_report``,
-    ``base``, ``mask_gap``,
-    ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>``, ``eval-<system>``,
-    ``distill-<system>`` and, for kind hub, ``sources-<train, test or corpus>``.
+    ``base``, ``mask_gap``, ``webshop``, ``analysis``, ``tasks-<split>-<horizon>``, ``run-<run>``,
+    ``eval-<system>``, ``distill-<system>`` and, for kind hub, ``sources-<train, test or corpus>``.
 
     Raises:
         InputError: there is no such stage in this configuration.
     """
-    from mem1.agent.settings import distill_run, evaluation_run
+    from mem1.agent.settings import distill_run, evaluation_run, shop_evaluation
     from mem1.analysis.settings import analysis_section
     from mem1.tasks.imports import hub_import
 
@@ -177,6 +233,7 @@ def frozen(config: Config, stage: str) -> Section:
         "retrieval_report": lambda: retrieval_report(config),
         "base": lambda: base_run(config),
         "mask_gap": lambda: config.mask_gap,
+        "webshop": lambda: shop_goals(config),
         "analysis": lambda: analysis_section(config),
     }
     if stage in whole:
@@ -186,6 +243,11 @@ def frozen(config: Config, stage: str) -> Section:
         return training_run(config, name)
     if kind == "eval" and name in config.systems:
         return evaluation_run(config, name)
+    shop = config.webshop
+    if shop is not None and kind == "run" and name in shop.runs:
+        return shop_run(config, name)
+    if shop is not None and kind == "eval" and name in shop.systems:
+        return shop_evaluation(config, name)
     if kind == "distill" and name in config.systems:
         return distill_run(config, name)
     if kind == "sources":
@@ -193,8 +255,9 @@ def frozen(config: Config, stage: str) -> Section:
     split, _, horizon = name.partition("-")
     if kind == "tasks" and horizon.isdecimal():
         return panel(config.tasks, split, int(horizon))
+    runs = sorted([*config.runs, *(shop.runs if shop else ())])
+    systems = sorted([*config.systems, *(shop.systems if shop else ())])
     raise InputError(
         f"There is no stage {stage!r}: use {', '.join(whole)}, sources-<split or corpus>, "
-        f"tasks-<split>-<objectives>, run-<one of {sorted(config.runs)}>, or eval- or distill-<one "
-        f"of {sorted(config.systems)}>."
+        f"tasks-<split>-<objectives>, run-<one of {runs}>, or eval- or distill-<one of {systems}>."
     )

@@ -35,7 +35,7 @@ class System:
     form: "Format"
     engine: "Engine"
     policy: "ContextPolicy"
-    retriever: "Retriever"  # what the environment searches in
+    retriever: "Retriever | None"  # what the environment searches in; None in a shop
     environment: "Environment"
     batch: int  # trajectories run together
     inputs: list[Path]  # files and folders that decide what it does
@@ -44,7 +44,8 @@ class System:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of commands that open a system."""
-    parser.add_argument("--passages", type=Path, required=True, help="passages (JSONL)")
+    parser.add_argument("--passages", type=Path, help="passages (JSONL), for questions")
+    parser.add_argument("--goals", type=Path, help="goals of the shop (JSON), for WebShop")
     cli.add_retrieval(parser)
     parser.add_argument("--model", type=Path, help="folder of the weights, where it has one")
     parser.add_argument("--tokenizer", type=Path, help="folder, for what brings no tokenizer")
@@ -74,10 +75,15 @@ def opened(
         )
     if run.engine == "oracle-reader" and arguments.tokenizer is None:
         raise InputError(f"System {name} brings no tokenizer: name one with --tokenizer.")
+    needed = "goals" if run.shop is not None else "passages"
+    if getattr(arguments, needed, None) is None:
+        raise InputError(f"System {name} needs --{needed}: name the file.")
     folder = _folder(run, name, arguments)
     form = FORMATS[run.prompt]
     with ExitStack() as stack:
-        retriever, facts = _retriever(run, arguments, stack)
+        retriever, facts = None, dict[str, Any]()
+        if run.shop is None:
+            retriever, facts = _retriever(run, arguments, stack)
         model = None
         if run.engine == "hf":
             model, codec = _load(folder, arguments)
@@ -86,13 +92,18 @@ def opened(
             codec = text.load_codec(folder, chat=not chats)
         policy = catalogue.policy(run.policy, run.agent, codec, form)
         engine, batch = _engine(run, tasks, form, codec, policy, model)
+        environment: Environment
+        if retriever is not None:
+            environment = SearchEnvironment(retriever, run.k, run.agent, codec)
+        else:
+            environment, facts = _shop(run, tasks, codec, arguments)
         yield System(
             codec=codec,
             form=form,
             engine=engine,
             policy=policy,
             retriever=retriever,
-            environment=SearchEnvironment(retriever, run.k, run.agent, codec),
+            environment=environment,
             batch=batch,
             inputs=_inputs(run, arguments),
             facts={**facts, **policy.facts},
@@ -150,6 +161,19 @@ def play(
     return [done[task.id] for task in tasks]
 
 
+def _shop(
+    run: "EvaluationRun", tasks: "Sequence[Task]", codec: "Codec", arguments: argparse.Namespace
+) -> "tuple[Environment, dict[str, Any]]":
+    """The shop that ``tasks`` belong to, and what results depend on in it."""
+    from mem1.envs.webshop import opening
+
+    assert run.shop is not None
+    found = opening.environment(
+        run.shop, arguments.goals, tasks[0].split, run.seed, run.agent, codec
+    )
+    return found, {"webshop": found.shop.record}
+
+
 def _retriever(
     run: "EvaluationRun", arguments: argparse.Namespace, stack: ExitStack
 ) -> "tuple[Retriever, dict[str, Any]]":
@@ -188,8 +212,11 @@ def _inputs(run: "EvaluationRun", arguments: argparse.Namespace) -> list[Path]:
     from mem1.agent import text
     from mem1.retrieval.bm25 import MANIFEST  # every index has one
 
-    found = [arguments.passages]
-    found += [arguments.index / MANIFEST] if run.searches_index else []
+    if run.shop is not None:
+        found = [arguments.goals]
+    else:
+        found = [arguments.passages]
+        found += [arguments.index / MANIFEST] if run.searches_index else []
     found += [arguments.model] if arguments.model else []
     if run.server is not None and run.server.revision is None:
         found += text.files(Path(run.server.tokenizer))

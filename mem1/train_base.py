@@ -40,7 +40,9 @@ def main(argv: Sequence[str]) -> None:
     torch.set_num_threads(arguments.threads)
     codec = Codec(tokenizer.word_level())
     model = new_model(run.model, codec.size, run.base.seed)
-    trainee = PlainTrainee(model, base.optimizers(model, run), run.base.optimizer.clip)
+    trainee = PlainTrainee(
+        model, base.optimizers(model, run.base.optimizer, run.base.muon_lr), run.base.optimizer.clip
+    )
     training = base.BaseTraining(run, trainee, codec)
     metrics = session.train(
         "base",

@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> None:
     from mem1.errors import InputError
     from mem1.retrieval.open import open_for_training
     from mem1.seeding import derive
+    from mem1.stages import TrainingRun
     from mem1.tasks.compose import load_panel
     from mem1.train.collect import Arena, collapsed
     from mem1.train.job import Job
@@ -31,10 +32,11 @@ def main(argv: Sequence[str]) -> None:
     from mem1.train.rl import RlTraining
 
     retriever, searched = open_for_training(arguments, arguments.passages)
-    job = Job.prepare("train_rl", arguments, inputs=[arguments.tasks, arguments.passages, searched])
-    run = job.run
+    run = cli.read_section(arguments.config, TrainingRun)
     if run.rl is None:
         raise InputError(f"{arguments.config}: run {run.name} is of stage {run.run.stage}, not rl.")
+    inputs = [arguments.tasks, arguments.passages, searched]
+    job = Job.prepare("train_rl", arguments, run, inputs=inputs)
     tasks = load_panel(arguments.tasks)
     players = prepare(job.model, run.rl, job.processes)
     environment = SearchEnvironment(retriever, run.retrieval.k, run.agent, job.codec)

@@ -47,14 +47,14 @@ def main(argv: Sequence[str]) -> None:
     seed = derive(run.seed, "sft", run.run.seed)
     if taught:
         inputs = [arguments.tokenizer, arguments.demonstrations]
-        job = Job.prepare("train_sft", arguments, inputs=inputs)
+        job = Job.prepare("train_sft", arguments, run, inputs=inputs)
         source: Source = Recorded.load(arguments.demonstrations, job.codec, run.sft.horizons)
     else:
         passages = arguments.world / "passages.jsonl"
         questions = arguments.world / "questions.jsonl"
         retriever, searched = open_for_training(arguments, passages)
         inputs = [arguments.tokenizer, passages, questions, searched]
-        job = Job.prepare("train_sft", arguments, inputs=inputs)
+        job = Job.prepare("train_sft", arguments, run, inputs=inputs)
         teacher = Teacher(
             retriever,
             run.retrieval.k,

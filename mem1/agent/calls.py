@@ -7,6 +7,7 @@ belong to (purpose, task, sample, turn), so a call does not depend on its neighb
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mem1.agent.context import Ask, ContextPolicy, Recall
 from mem1.agent.engines.base import Engine, Sampling
@@ -23,6 +24,8 @@ class Live:
     sample: int
     prompt: list[int]
     turns: list[Turn] = field(default_factory=list)
+    episode: Any = None  # where its environment is
+    reward: float | None = None  # what the environment gave, which ended it
 
     def seed(self, root: int, purpose: str) -> int:
         """The seed of what is sampled for ``purpose`` at the coming turn."""

@@ -21,7 +21,7 @@ INFO, END_INFO = "<information>", "</information>"
 TAGS = (THINK, END_THINK, SEARCH, END_SEARCH, ANSWER, END_ANSWER, INFO, END_INFO)
 STOP = (END_SEARCH, END_ANSWER)
 
-ActionKind = Literal["search", "answer", "malformed"]
+ActionKind = Literal["search", "answer", "act", "malformed"]
 PromptKind = Literal["mem1", "full"]
 
 _OUTPUT = re.compile(
@@ -45,7 +45,7 @@ class Action:
     """What an output asks for. A malformed output is an action too, not an exception."""
 
     kind: ActionKind
-    argument: str  # the query, the answer text, or what is wrong with the output
+    argument: str  # the query, the answer text, what is done, or what is wrong with the output
     state: str = ""  # the internal state
     queries: tuple[str, ...] = ()  # of a search for several things at once
 

@@ -2,15 +2,16 @@
 
     context = policy.recall(prompt, turns)      token ids; a memory takes calls of the engine
     output  = engine.generate(context)          sampled ids and their log-probs
-    action  = form.parse(output)                search | answer | malformed
-    info    = environment.step(action)          hint and passages
+    action  = form.parse(output)                search | answer | act | malformed
+    info    = environment.step(action)          hint and passages, or a page
 
 Up to ``batch`` trajectories run together; one that is done makes room for the next. Random
 numbers belong to (task, sample, turn), so a trajectory does not depend on its neighbours.
 
 Departures from the paper: a malformed output costs a turn and is told so, instead of ending
 the trajectory (``end_on_malformed`` ends it, for the paper's ablation); a search on the last
-allowed turn is not carried out.
+allowed turn is not carried out, as nobody would see what it finds. An action that changes
+something is: a purchase on the last turn counts.
 """
 
 import time
@@ -29,7 +30,7 @@ from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.envs.base import Environment, Observation, Request
 from mem1.records import End, Task, Trajectory, Turn
-from mem1.tasks.scoring import score
+from mem1.tasks.scoring import score, score_purchase
 
 
 def rollout(
@@ -53,7 +54,8 @@ def rollout(
     """Run each task once for each number in ``samples``; the caller scores.
 
     Returns trajectories in the order of ``tasks``, and for each task in that of ``samples``.
-    They end with ``answered``, with ``turns`` when the budget of the task is used up, with
+    They end with ``answered``, with ``bought`` when the environment rewards them (they come with
+    their score then), with ``turns`` when the budget of the task is used up, with
     ``context`` when no room is left for another turn (policy ``full`` only), or, if
     ``end_on_malformed``, with ``format`` at the first malformed output.
 
@@ -68,7 +70,13 @@ def rollout(
         InputError: a prompt leaves no room for a turn.
     """
     waiting = [
-        Live(task_number * len(samples) + sample_number, task, sample, ids)
+        Live(
+            task_number * len(samples) + sample_number,
+            task,
+            sample,
+            ids,
+            episode=environment.begin(task),
+        )
         for task_number, task in enumerate(tasks)
         for ids in [prompt.prompt(task, codec)]
         for sample_number, sample in enumerate(samples)
@@ -107,7 +115,12 @@ def rollout(
 
 
 def scored(trajectory: Trajectory, task: Task) -> Trajectory:
-    """``trajectory`` with the score of its answer; none was given unless it ended with one."""
+    """``trajectory`` with its score: of its purchase, or of its answer.
+
+    None was given unless it ended with one.
+    """
+    if task.goal is not None:
+        return trajectory  # it was scored where it ended
     answers = trajectory.answers if trajectory.end == "answered" else None
     golds = [question.golds for question in task.questions]
     return trajectory.model_copy(update={"score": score(answers, golds)})
@@ -166,19 +179,28 @@ def _observe(
     form: Format,
     final: Mapping[str, End],
 ) -> list[Observation | None]:
-    """What follows each action: None for a ``final`` one, and on the last allowed turn."""
-    requests = {
-        i: Request(each.task, left, action, form)
-        for i, (each, action) in enumerate(zip(live, actions, strict=True))
-        if (left := each.task.max_turns - len(each.turns) - 1) > 0 and action.kind not in final
-    }
+    """What follows each action, which moves the episodes of ``live``; None for a ``final`` one.
+
+    On the last turn only what changes something is done, and nothing is seen of it.
+    """
+    requests: dict[int, Request] = {}
+    for i, (each, action) in enumerate(zip(live, actions, strict=True)):
+        left = each.task.max_turns - len(each.turns) - 1
+        if action.kind not in final and (left > 0 or action.kind == "act"):
+            requests[i] = Request(each.task, left, action, form, each.episode)
     observed = environment.step(list(requests.values())) if requests else []
-    infos = dict(zip(requests, observed, strict=True))
-    return [infos.get(i) for i in range(len(live))]
+    infos: list[Observation | None] = [None] * len(live)
+    for i, observation in zip(requests, observed, strict=True):
+        live[i].episode, live[i].reward = observation.episode, observation.reward
+        ended = observation.reward is not None or requests[i].turns_left == 0
+        infos[i] = Observation([], "") if ended else observation
+    return infos
 
 
 def _end(each: Live, policy: ContextPolicy, agent: Agent, final: Mapping[str, End]) -> End | None:
     """Why the trajectory ends after its newest turn; None if it goes on."""
+    if each.reward is not None:
+        return "bought"
     if each.turns[-1].action in final:
         return final[each.turns[-1].action]
     if len(each.turns) == each.task.max_turns:
@@ -202,5 +224,6 @@ def _trajectory(
         turns=each.turns,
         end=end,
         answers=form.answers(each.turns[-1].argument) if answered else [],
+        score=None if each.task.goal is None else score_purchase(each.reward),
         seconds=sum(turn.seconds for turn in each.turns),
     )

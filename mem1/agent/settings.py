@@ -3,14 +3,15 @@
 Labels, bootstrap resamples and the like are no part of it: changing them repeats no rollout.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from mem1.config import Agent, Config
 from mem1.config_learning import Filter, Section
 from mem1.config_retrieval import Retrieval, Split
 from mem1.config_systems import Policy, PromptFormat, Revision, Server
+from mem1.config_webshop import Shop
 from mem1.errors import InputError
 
 
@@ -42,6 +43,12 @@ class EvaluationRun(Section):
         description="in place of retrieval: what the index was built with that stands in for the "
         "web, asked for k results",
     )
+    shop: Shop | None = Field(default=None, description="WebShop, in place of all retrieval")
+
+    @model_serializer(mode="wrap")
+    def _without_shop(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a shop as if there were none, so that no other section changes by it."""
+        return {k: v for k, v in handler(self).items() if k != "shop" or v is not None}
 
     @property
     def searches_index(self) -> bool:
@@ -100,6 +107,33 @@ def evaluation_run(config: Config, system_name: str, split: Split = "test") -> E
         seed=config.seed,
         retrieval=None if plain or stand_in else retrieval.used(),
         stand_in=retrieval.built() if stand_in else None,
+    )
+
+
+def shop_evaluation(config: Config, system_name: str) -> EvaluationRun:
+    """The frozen section of the system ``system_name``, a key of ``config.webshop.systems``.
+
+    Raises:
+        InputError: the section webshop is null.
+    """
+    if config.webshop is None:
+        raise InputError("The section webshop is null: fill it in.")
+    system = config.webshop.systems[system_name]
+    hub = None
+    if system.model is not None and system.revision is not None:
+        hub = HubModel(name=system.model, revision=system.revision)
+    return EvaluationRun(
+        engine=system.engine,
+        hub=hub,
+        server=system.server,
+        policy=system.policy,
+        prompt=system.prompt,
+        agent=config.shop_agent().used_by(system.policy),
+        k=1,  # one page
+        temperature=config.evaluation.temperature,
+        batch=config.evaluation.batch,
+        seed=config.seed,
+        shop=config.webshop.shop,
     )
 
 

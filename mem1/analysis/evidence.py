@@ -23,6 +23,14 @@ class Evidence:
     analysis: Analysis
     expected: Expected
     curves: Mapping[str, Curve] = field(default_factory=dict)  # by run
+    shopped: Measured = field(default_factory=dict)  # by the systems that shop
+
+    @property
+    def shop(self) -> "Evidence | None":
+        """The evidence of the systems that shop, if there are any."""
+        if self.analysis.shop is None:
+            return None
+        return Evidence(self.shopped, self.analysis.shop, self.expected)
 
     def memories(self, *stages: Stage, environment: EnvironmentName = "wiki") -> Comparison | None:
         """MEM1 and full history after the same training, the first of ``stages`` that has them."""

@@ -30,15 +30,16 @@ def read(arguments: argparse.Namespace) -> Material:
     analysis = cli.read_section(arguments.config, Analysis)
     paper = expected.load(arguments.expected)
     measured = summary.load(arguments.records_dir, analysis)
+    shopped = summary.load_shop(arguments.records_dir, analysis)
     for path in summary.strangers(arguments.records_dir, analysis):
         print(f"left out, not configured: {path}", file=sys.stderr)
     compared = [run for arm in analysis.arms for run in arm.runs]
     folder = arguments.train_dir
     files = curves.metric_files(folder, compared) if folder and compared else {}
     trained = {run: curves.read_curve(path, run, analysis) for run, path in files.items()}
-    records = [summary.record_file(arguments.records_dir, *key) for key in measured]
+    records = [summary.record_file(arguments.records_dir, *key) for key in [*measured, *shopped]]
     return Material(
-        Evidence(measured, analysis, paper, trained),
+        Evidence(measured, analysis, paper, trained, shopped),
         [arguments.expected, *records, *files.values()],
     )
 

@@ -70,6 +70,11 @@ METRICS: dict[str, Metric] = {
     "calls": Metric("Other calls", "count", "", 1, 1, "cost"),
 }
 
+SHOPPING: dict[str, Metric] = {  # of WebShop, beside the others
+    "reward": Metric("Reward", "share", "x 100", 0.01, 2, "score"),
+    "success": _share("Success", "% of goals"),
+}
+
 TRAINED: dict[str, Metric] = {  # of trainings, in their last rounds
     "train_reward": Metric("Training reward", "per trajectory", "", 1, 2, "training"),
     "train_em": Metric("Training EM", "questions", "", 1, 2, "training"),
@@ -79,6 +84,7 @@ TRAINED: dict[str, Metric] = {  # of trainings, in their last rounds
 # and has none gave an empty one.
 CAUSES = {
     "answered": "zero_format",
+    "bought": "zero_format",
     "format": "zero_format",
     "turns": "zero_turns",
     "context": "zero_context",
@@ -113,6 +119,8 @@ class TaskMetrics:
     turns: float
     searches: float
     calls: float  # of the model, beside the turns
+    reward: float = 0.0  # of a purchase, 0..1; 0 for questions
+    success: float = 0.0  # 1 for a purchase with the whole reward
 
 
 def dependency(sizes: list[tuple[int, int]]) -> float:
@@ -200,6 +208,8 @@ def of(trajectory: Trajectory) -> TaskMetrics:
         turns=len(trajectory.turns),
         searches=sum(turn.action == "search" for turn in trajectory.turns),
         calls=len(sizes) - len(trajectory.turns),
+        reward=score.reward or 0.0,
+        success=float(score.reward == 1.0),
     )
     for field in fields(metrics):
         value = getattr(metrics, field.name)

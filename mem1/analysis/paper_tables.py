@@ -1,8 +1,8 @@
-"""The paper's other tables with our rows: Table 3, Table 4, and that of the format reward.
+"""The paper's tables with our rows: Table 3, Table 4, that of the format reward, and their form.
 
 Table 3 has one objective, searching Wikipedia and searching the web; what stands for Wikipedia
 is the preset's own retriever. Table 4 has RL against SFT by number of objectives. A table is
-written for every preset: what it did not run is marked so. Table 2 (WebShop) is not here yet.
+written for every preset: what it did not run is marked so. Table 2 is in ``table2``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Sheet:
     inconsistencies: Sequence[str]  # of the paper's numbers in it
 
 
-def _not_run(label: str, keys: Sequence[Key], environment: str = "wiki") -> Line:
+def not_run(label: str, keys: Sequence[Key], environment: str = "wiki") -> Line:
     """A row of ours that there is no system for."""
     cells = {
         (horizon, metric): measured_cell("", label, horizon, metric, None, environment)
@@ -80,7 +80,7 @@ def table3(summary: Summary, analysis: Analysis, expected: Expected) -> Sheet:
                 named.append(settings.paper)
                 rows += _paper_rows(expected, table, [settings.paper], keys)
         if not rows:
-            rows.append(_not_run("Ours", keys, environment))
+            rows.append(not_run("Ours", keys, environment))
         others = dict.fromkeys(row.name for row in expected.table(table).rows)
         rest = [name for name in others if name not in named]
         blocks.append((title, [*rows, *_paper_rows(expected, table, rest, keys)]))
@@ -111,7 +111,7 @@ def table4(summary: Summary, analysis: Analysis, expected: Expected) -> Sheet:
             named.append(paper)
             rows += _paper_rows(expected, "table4", [paper], keys)
     if not rows:
-        rows.append(_not_run("Ours", keys))
+        rows.append(not_run("Ours", keys))
     rest = dict.fromkeys(row.name for row in expected.table4.rows if row.name not in named)
     return Sheet(
         "table4",
@@ -141,7 +141,7 @@ def format_reward(
     every = ablation_tables.lines(arms, trained, analysis, expected)
     rows = [line for line in every if line.label in labels]
     if not rows:
-        rows.append(_not_run("Ours, with the format reward", keys))
+        rows.append(not_run("Ours, with the format reward", keys))
     rows += [ablation_tables.paper_row(expected, used) for used in (True, False)]
     return Sheet(
         "format-reward",

@@ -25,6 +25,7 @@ TOKENIZERS = {
     "files": "byte-level BPE of 16,000, trained on the passages",
     "hub": "that of the base model",
 }
+SHOP_TOKENIZERS = {"mini": "words of the generated shop"}
 LIMITS = {
     "mini": "A model of about a million parameters in a generated world. Its baselines are the "
     "same model with another memory (full history after the same warm start and training, other "
@@ -81,6 +82,9 @@ class Analysis(Section):
     comparisons: list[Comparison]
     runs: dict[str, Run] = Field(description="trainings whose curves are drawn")
     arms: list[Arm] = Field(description="what is compared in ablations; empty where nothing is")
+    shop: "Analysis | None" = Field(
+        default=None, description="the same for the systems that shop; null where there are none"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -191,7 +195,9 @@ def _recipe(config: Config, name: str) -> list[object]:
     """What the weights of the system ``name`` went through, with the settings of each training."""
     run, found = config.systems[name].run, list[object]()
     while run is not None and run in config.runs:
-        found.append((config.runs[run].stage, config.settings_of(run)))
+        shops = config.webshop is not None and run in config.webshop.runs
+        settings = config.shop_settings_of(run) if shops else config.settings_of(run)
+        found.append((config.runs[run].stage, settings))
         run = config.runs[run].start
     return [*found, run]
 
@@ -266,4 +272,34 @@ def analysis_section(config: Config) -> Analysis:
         comparisons=_comparisons(config, names),
         runs=config.runs,
         arms=arms(config),
+        shop=_shop(config),
+    )
+
+
+def _shop(config: Config) -> Analysis | None:
+    """What Table 2 depends on: a panel of one objective, the goal."""
+    shop = config.webshop
+    if shop is None or not shop.systems:
+        return None
+    names = [name for name in shop.systems if MARK not in name]
+    own = config.model_copy(update={"runs": shop.runs, "systems": shop.systems})
+    return Analysis(
+        preset=config.preset,
+        order=names,
+        systems={name: shop.systems[name] for name in names},
+        replicas={
+            name: [mine for seed in config.seeds if (mine := replica(name, seed)) in shop.systems]
+            for name in names
+        },
+        horizons=[1],
+        bootstrap=config.evaluation.bootstrap,
+        seed=config.seed,
+        base_horizons=None,
+        sft_horizons=None,
+        rl_horizon=None,
+        tokenizer=SHOP_TOKENIZERS.get(shop.shop.protocol, "that of each model"),
+        web_stand_in=False,
+        comparisons=_comparisons(own, names),
+        runs=shop.runs,
+        arms=[],
     )

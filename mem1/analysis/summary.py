@@ -74,9 +74,19 @@ def load(folder: Path, analysis: Analysis) -> Measured:
     return measured
 
 
+def load_shop(folder: Path, analysis: Analysis) -> Measured:
+    """``load`` for the systems that shop; nothing where there are none.
+
+    Raises:
+        InputError: a file is unusable, or none was evaluated.
+    """
+    return {} if analysis.shop is None else load(folder, analysis.shop)
+
+
 def strangers(folder: Path, analysis: Analysis) -> list[Path]:
     """Record files below ``folder`` that ``load`` leaves out, for they are not configured."""
-    known = {record_file(folder, *key) for key in _configured(analysis)}
+    both = [one for one in (analysis, analysis.shop) if one is not None]
+    known = {record_file(folder, *key) for one in both for key in _configured(one)}
     return sorted(path for path in folder.glob("*/*.jsonl") if path not in known)
 
 
@@ -137,14 +147,16 @@ def sample(
     return Sample(system, tasks, values[:, :, 0]) if values.size else None
 
 
-def summarize(measured: Measured, analysis: Analysis) -> Summary:
-    """All means with their intervals. Systems of one horizon share the drawn tasks."""
+def summarize(
+    measured: Measured, analysis: Analysis, metrics: Sequence[str] = tuple(METRICS)
+) -> Summary:
+    """Means with their intervals. Systems of one horizon share the drawn tasks."""
     found: Summary = {}
     for system, names in analysis.replicas.items():
         for horizon in analysis.horizons:
-            _, values = seed_values(measured, names, horizon, list(METRICS))
+            _, values = seed_values(measured, names, horizon, metrics)
             if values.size:
                 rng = array_stream(analysis.seed, "bootstrap", horizon)
                 intervals = seeded_intervals(values, analysis.bootstrap, rng)
-                found[system, horizon] = dict(zip(METRICS, intervals, strict=True))
+                found[system, horizon] = dict(zip(metrics, intervals, strict=True))
     return found

@@ -12,14 +12,14 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from mem1.analysis.expected import Expected, Quote, TableName
-from mem1.analysis.metrics import METRICS, TRAINED
+from mem1.analysis.metrics import METRICS, SHOPPING, TRAINED
 from mem1.analysis.settings import Analysis
 from mem1.analysis.statistics import Interval
 from mem1.analysis.summary import Summary
 
 Mark = Literal["measured", "paper", "not run"]
 NOT_RUN: Literal["not run"] = "not run"
-SPECS = METRICS | TRAINED
+SPECS = METRICS | SHOPPING | TRAINED
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,11 @@ def paper_cell(name: str, horizon: int, metric: str, quote: Quote, environment: 
 
 
 def measured_line(
-    summary: Summary, analysis: Analysis, system: str, horizons: Iterable[int] | None = None
+    summary: Summary,
+    analysis: Analysis,
+    system: str,
+    horizons: Iterable[int] | None = None,
+    metrics: Iterable[str] = tuple(METRICS),
 ) -> Line:
     """Our row of ``system``; what was not evaluated is marked *not run*."""
     settings = analysis.systems[system]
@@ -94,7 +98,7 @@ def measured_line(
             settings.environment,
         )
         for horizon in (analysis.horizons if horizons is None else horizons)
-        for metric in METRICS
+        for metric in metrics
     }
     return Line(settings.label, False, cells)
 

@@ -14,7 +14,7 @@ from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.envs.base import Observation, Request
 from mem1.errors import InputError
-from mem1.records import Passage
+from mem1.records import Passage, Task
 from mem1.retrieval.base import Retriever
 
 
@@ -26,6 +26,9 @@ class SearchEnvironment:
         self._k = k
         self._max_info = agent.max_info
         self._codec = codec
+
+    def begin(self, task: Task) -> None:
+        """Searches change nothing."""
 
     def step(self, requests: Sequence[Request]) -> list[Observation]:
         """One observation for each request; all searches are one call of the retriever.

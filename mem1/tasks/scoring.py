@@ -94,6 +94,23 @@ def stands_in(normalized: str, golds: Sequence[str], how: Normalization = SQUAD)
     return any(gold and f" {gold} " in padded for gold in wanted)
 
 
+def score_purchase(reward: float | None) -> Score:
+    """Score what a shopper bought; None: nothing.
+
+    ``em`` is what papers on WebShop call success: the whole reward.
+    """
+    whole = float(reward == 1.0)
+    return Score(
+        em=whole,
+        f1=whole,
+        given=int(reward is not None),
+        expected=1,
+        zero="format" if reward is None else "none",
+        question_em=[whole],
+        reward=reward or 0.0,
+    )
+
+
 def score(
     answers: Sequence[str] | None, golds: Sequence[Sequence[str]], how: Normalization = SQUAD
 ) -> Score:

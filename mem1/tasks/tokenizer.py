@@ -5,7 +5,7 @@ name the tokenizer they count with.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -48,10 +48,18 @@ def atlas_vocabulary(largest_number: int = 99, largest_label: int = 64) -> list[
     return list(words)
 
 
-def word_level() -> Tokenizer:
-    """The Atlas tokenizer: one token a word, a punctuation mark or a tag."""
+def pieces(texts: Iterable[str]) -> list[str]:
+    """The words and marks in ``texts``, each once, as ``word_level`` takes them."""
+    return list(dict.fromkeys(piece for text in texts for piece in _pieces(text)))
+
+
+def word_level(words: Sequence[str] | None = None) -> Tokenizer:
+    """One token a word, a punctuation mark or a tag; without ``words``, those of Atlas."""
     specials = [PAD, UNKNOWN, END, *protocol.TAGS]
-    vocabulary = {word: i for i, word in enumerate([*specials, *atlas_vocabulary()])}
+    vocabulary = {
+        word: i
+        for i, word in enumerate([*specials, *(atlas_vocabulary() if words is None else words)])
+    }
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens([PAD, UNKNOWN, END])

@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 
 from mem1.agent.protocol import PromptKind
 from mem1.agent.text import Codec
+from mem1.config_learning import Optimizer
 from mem1.records import StepMetrics, Task
 from mem1.retrieval import bm25
 from mem1.seeding import array_stream, derive, stream
@@ -141,12 +142,12 @@ class Demonstrations:
         batches = []
         for start in range(0, len(trees), chunk):
             ordered = sorted(trees[start : start + chunk], key=len)
-            batches += _cut(ordered, self._tokens)
+            batches += cut(ordered, self._tokens)
         random.shuffle(batches)
         return batches
 
 
-def _cut(ordered: Sequence[Tree], tokens: int) -> list[list[Tree]]:
+def cut(ordered: Sequence[Tree], tokens: int) -> list[list[Tree]]:
     """``ordered`` (by length) in batches of at most ``tokens`` tokens, padding included."""
     batches: list[list[Tree]] = [[]]
     for tree in ordered:
@@ -243,17 +244,18 @@ def curve(metrics: Sequence[StepMetrics], width: int = 10) -> list[StepMetrics]:
     ]
 
 
-def optimizers(model: torch.nn.Module, run: BaseRun) -> list[torch.optim.Optimizer]:
+def optimizers(
+    model: torch.nn.Module, settings: Optimizer, muon_lr: float
+) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the layers, AdamW for embeddings, norms and biases."""
     matrices: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and "embed" not in name else others).append(parameter)
-    settings = run.base.optimizer
     return [
         torch.optim.Muon(
             matrices,
-            lr=run.base.muon_lr,
+            lr=muon_lr,
             weight_decay=settings.weight_decay,
             momentum=0.95,
             adjust_lr_fn="match_rms_adamw",

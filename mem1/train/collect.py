@@ -1,20 +1,21 @@
 """Collection: which tasks a step plays, where, and what the trajectories looked like.
 
-Rewards are those of the paper for questions: exact matches summed over the objectives, from
-the scorer that evaluation uses. With ``rl.format_reward`` (the paper's ablation) a malformed
-output ends its trajectory, which gets -1 instead; evaluation knows nothing of it. Sampling is
-at the temperature of the loss, without top-p or top-k, so the recorded log-probabilities are
-those of the policy that is trained.
+Rewards are those of the paper: for questions exact matches summed over the objectives, from the
+scorer that evaluation uses, for shopping what the environment gives. With ``rl.format_reward``
+(the paper's ablation) a malformed output ends its trajectory, which gets -1 instead; evaluation
+knows nothing of it. Sampling is at the temperature of the loss, without top-p or top-k, so the
+recorded log-probabilities are those of the policy that is trained.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from mem1.agent import context
 from mem1.agent.engines.base import Engine, Sampling
+from mem1.agent.formats.base import Format
 from mem1.agent.formats.short import SHORT
 from mem1.agent.protocol import PromptKind
 from mem1.agent.rollout import rollout, scored
@@ -22,7 +23,7 @@ from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.config_learning import Rl
 from mem1.envs.base import Environment
-from mem1.records import StepMetrics, Task, Trajectory
+from mem1.records import Score, StepMetrics, Task, Trajectory
 from mem1.seeding import stream
 
 BATCH = 128  # trajectories that are decoded together
@@ -40,13 +41,17 @@ def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]
 
 
 def rewards(trajectories: Sequence[Trajectory]) -> Tensor:
-    """[T] exact matches of each scored trajectory; -1 where a malformed output ended it."""
+    """[T] what each scored trajectory earned; -1 where a malformed output ended it."""
     values = [
-        MALFORMED if one.end == "format" else one.score.em
+        MALFORMED if one.end == "format" else _earned(one.score)
         for one in trajectories
         if one.score is not None
     ]
     return torch.tensor(values, dtype=torch.float32)
+
+
+def _earned(score: Score) -> float:
+    return score.em if score.reward is None else score.reward
 
 
 def statistics(trajectories: Sequence[Trajectory]) -> dict[str, float]:
@@ -57,7 +62,7 @@ def statistics(trajectories: Sequence[Trajectory]) -> dict[str, float]:
     return {
         "reward": float(rewards(trajectories).double().sum()) / count,
         "em": sum(score.em for score in scores) / count,
-        "answered": sum(one.end == "answered" for one in trajectories) / count,
+        "answered": sum(one.end in ("answered", "bought") for one in trajectories) / count,
         "malformed_ends": sum(one.end == "format" for one in trajectories) / count,
         "wrong_count": sum(score.zero == "count" for score in scores) / count,
         "valid_actions": sum(turn.action != "malformed" for turn in turns) / len(turns),
@@ -83,6 +88,10 @@ def collapsed(metrics: Sequence[StepMetrics], settings: Rl) -> str | None:
     )
 
 
+def _short() -> dict[PromptKind, Format]:
+    return {"mem1": SHORT["mem1"], "full": SHORT["full"]}
+
+
 @dataclass(frozen=True)
 class Arena:
     """Where the agent acts during collection."""
@@ -91,6 +100,7 @@ class Arena:
     codec: Codec
     agent: Agent
     policy: PromptKind  # context policy and wording of the prompt
+    forms: Mapping[PromptKind, Format] = field(default_factory=_short)
 
     def play(
         self, engine: Engine, tasks: Sequence[Task], settings: Rl, seed: int
@@ -104,7 +114,7 @@ class Arena:
             self.codec,
             self.agent,
             Sampling(settings.temperature, self.agent.max_new_tokens),
-            prompt=SHORT[self.policy],
+            prompt=self.forms[self.policy],
             system="rl",
             seed=seed,
             samples=range(settings.group),

@@ -4,18 +4,19 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from transformers import PreTrainedModel
 
-from mem1 import cli, manifest
+from mem1 import manifest
 from mem1.agent.text import Codec, load_codec
 from mem1.dependencies import code_digest
 from mem1.errors import InputError
 from mem1.provenance import json_digest, write_json
 from mem1.records import StepMetrics, write_jsonl
 from mem1.seeding import derive
-from mem1.stages import TrainingRun
+from mem1.stages import ShopRun, TrainingRun
 from mem1.tracking import Live
 from mem1.train import session
 from mem1.train.checkpoint import Checkpoints
@@ -25,33 +26,37 @@ from mem1.train.processes import Processes
 SCRATCH = "scratch"
 
 
+R = TypeVar("R", TrainingRun, ShopRun)
+
+
 @dataclass
-class Job:
+class Job(Generic[R]):
     """One training run from its arguments to its manifest."""
 
     command: str
     arguments: argparse.Namespace
     inputs: list[Path]
-    run: TrainingRun
+    run: R
     model: PreTrainedModel
     codec: Codec
     tokenizer: Path  # folder
     processes: Processes
 
     @classmethod
-    def prepare(cls, command: str, arguments: argparse.Namespace, inputs: list[Path]) -> "Job":
-        """Read the frozen section and make or load the model to start from.
+    def prepare(
+        cls, command: str, arguments: argparse.Namespace, run: R, inputs: list[Path]
+    ) -> "Job[R]":
+        """Make or load the model that ``run`` starts from.
 
         Raises:
             InputError: the start is missing or damaged, or its tokenizer is another one than
                 the preset's.
         """
-        run = cli.read_section(arguments.config, TrainingRun)
         processes = Processes.started(run.rl.engine if run.rl else "plain")
         torch.set_num_threads(max(1, arguments.threads // processes.count))
         tokenizer: Path | None = getattr(arguments, "tokenizer", None)
         if arguments.start == SCRATCH:
-            if run.model is None or tokenizer is None:
+            if isinstance(run, ShopRun) or run.model is None or tokenizer is None:
                 raise InputError(f"Run {run.name} cannot start from scratch: give it a model.")
             codec = load_codec(tokenizer)
             model = new_model(run.model, codec.size, derive(run.seed, "model", run.run.seed))
@@ -59,6 +64,12 @@ class Job:
             return cls(command, arguments, inputs, run, model, codec, tokenizer, processes)
         start = Path(arguments.start)
         model, codec = load_checkpoint(start, torch.float32)
+        if isinstance(run, ShopRun) and run.run.start == "base" and tokenizer is not None:
+            codec = _renamed(model, load_codec(tokenizer), tokenizer)
+            torch.nn.Module.to(model, processes.device)
+            return cls(
+                command, arguments, [start, *inputs], run, model, codec, tokenizer, processes
+            )
         if tokenizer is not None:
             expected = load_codec(tokenizer).backend.get_vocab(with_added_tokens=True)
             if codec.backend.get_vocab(with_added_tokens=True) != expected:
@@ -114,3 +125,17 @@ class Job:
         outputs = {name: folder / name for name in ("model", session.METRICS)}
         described = manifest.describe(self.command, arguments.config, self.inputs, outputs)
         write_json(folder / "manifest.json", described)
+
+
+def _renamed(model: PreTrainedModel, codec: Codec, tokenizer: Path) -> Codec:
+    """``codec``, whose words take the places of those that ``model`` was trained with.
+
+    Raises:
+        InputError: it has another number of words.
+    """
+    if codec.size != model.config.vocab_size:
+        raise InputError(
+            f"{tokenizer} has {codec.size} tokens and the base model {model.config.vocab_size}: "
+            f"make the tokenizer again, or take another base_model."
+        )
+    return codec

@@ -6,6 +6,7 @@ rule render_claims:
         config=f"{P}/config/analysis.json",
         expected=repository("config/expected.yaml"),
         records=records(),
+        shopped=shop_records(),
         metrics=metrics(compared()),
         verified=f"{P}/verified.json" if CONFIG.runs else [],
         code=code("render_claims"),

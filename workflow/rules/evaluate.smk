@@ -18,6 +18,8 @@ rule evaluate:
         f"{P}/logs/evaluate/{{system}}-{{horizon}}.log",
     benchmark:
         f"{P}/benchmarks/evaluate/{{system}}-{{horizon}}.tsv"
+    wildcard_constraints:
+        system=only(CONFIG.systems),
     conda:
         "../../envs/mem1.yaml"
     threads: 1

@@ -61,7 +61,8 @@ def test_panels():
 
 def manifests():
     """The manifests of all training runs."""
-    return expand(f"{P}/train/{{run}}/manifest.json", run=CONFIG.runs)
+    runs = [*CONFIG.runs, *shop_runs()]
+    return expand(f"{P}/train/{{run}}/manifest.json", run=runs)
 
 
 def metrics(runs):

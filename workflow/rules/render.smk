@@ -5,7 +5,12 @@ rule verify:
     input:
         manifests=manifests(),
         code=code("verify"),
-        trainers=[*code("train_sft"), *code("train_rl")],
+        trainers=[
+            *code("train_sft"),
+            *code("train_rl"),
+            *(code("train_shop") if shop_runs() else []),
+        ],
+        shop=shop_goals("train") if shop_runs("rl") else [],
         tasks=(
             [f"{P}/tasks/train-{CONFIG.tasks.train_horizon}.jsonl"]
             if CONFIG.runs
@@ -36,6 +41,7 @@ rule render_tables:
         config=f"{P}/config/analysis.json",
         expected=repository("config/expected.yaml"),
         records=records(),
+        shopped=shop_records(),
         metrics=metrics(compared()),
         verified=f"{P}/verified.json" if CONFIG.runs else [],
         code=code("render_tables"),

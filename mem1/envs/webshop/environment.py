@@ -9,38 +9,18 @@ done stay.
 import re
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from mem1.agent import protocol
 from mem1.agent.formats.base import Format
-from mem1.agent.formats.short import SHORT
+from mem1.agent.formats.shop import REFUSED, SHOP
 from mem1.agent.text import Codec
 from mem1.config import Agent
-from mem1.envs.base import Observation
+from mem1.envs.base import Observation, Request
 from mem1.envs.webshop import actions, pages
-from mem1.envs.webshop.shop import Episode, Shop, Step
+from mem1.envs.webshop.shop import Episode, Shop
 from mem1.errors import InputError
-
-
-@dataclass(frozen=True)
-class ShopRequest:
-    """One action to answer, in the form that the agent knows.
-
-    ``turns_left`` counts the turns that remain after this one.
-    """
-
-    episode: Episode
-    turns_left: int
-    action: str
-    form: Format = SHORT["mem1"]
-
-
-@dataclass(frozen=True)
-class ShopAnswer:
-    """What the action led to, and what the agent gets to see of it."""
-
-    step: Step
-    observation: Observation
+from mem1.records import Task
 
 
 class WebShopEnvironment:
@@ -58,8 +38,26 @@ class WebShopEnvironment:
         self._codec = codec
         self._loose = loose
 
-    def step(self, requests: Sequence[ShopRequest]) -> list[ShopAnswer]:
-        """One answer for each request, in order.
+    def begin(self, task: Task) -> Episode:
+        """The shop's search page.
+
+        Raises:
+            InputError: the goal of ``task`` is none of the shop's.
+        """
+        goal = task.goal
+        if goal is None or goal.index >= len(self.shop.goals):
+            raise InputError(
+                f"Task {task.id} has no goal in this shop: name the tasks made for it."
+            )
+        if goal.instruction != self.shop.goals[goal.index].instruction:
+            raise InputError(
+                f"Task {task.id} has another instruction than goal {goal.index} of this shop: name "
+                f"the tasks made for it."
+            )
+        return self.shop.reset(goal.index)
+
+    def step(self, requests: Sequence[Request]) -> list[Observation]:
+        """One observation for each request, in order; a purchase comes with its reward.
 
         Raises:
             InputError: ``agent.max_info`` does not hold what must not be cut.
@@ -67,9 +65,9 @@ class WebShopEnvironment:
         return [self._answer(request) for request in requests]
 
     def observe(
-        self, episode: Episode, turns_left: int, form: Format = SHORT["mem1"]
+        self, episode: Episode, turns_left: int, form: Format = SHOP["mem1"], remark: str = ""
     ) -> Observation:
-        """The page of ``episode``, also of one that has just begun.
+        """The page of ``episode``, also of one that has just begun, behind a ``remark``.
 
         Raises:
             InputError: ``agent.max_info`` does not hold what must not be cut.
@@ -83,9 +81,10 @@ class WebShopEnvironment:
         ends = [0, *(match.end() for match in re.finditer(r"\S+", text))]
 
         def beginning(words: int) -> Observation:
-            info = form.notice(turns_left, f"{text[: ends[words]]}{tail}")
+            shown = f"{text[: ends[words]]}{tail}"
+            info = form.notice(turns_left, f"{remark} {shown}" if remark else shown)
             info = self._codec.reply(info) if form.messages else info
-            return Observation(self._codec.encode(info), info, names)
+            return Observation(self._codec.encode(info), info, names, episode)
 
         observation = beginning(len(ends) - 1)
         if len(observation.ids) > self._max_info:
@@ -100,13 +99,17 @@ class WebShopEnvironment:
             )
         return observation
 
-    def _answer(self, request: ShopRequest) -> ShopAnswer:
-        action = request.action
+    def _answer(self, request: Request) -> Observation:
+        episode, action, form = request.episode, request.action, request.form
+        if action.kind != "act":
+            return self.observe(episode, request.turns_left, form, form.correction)
+        typed = action.argument
         if self._loose:
-            page = self.shop.page(request.episode)
-            action = actions.without_spaces(action, pages.clickables(page))
-        step = self.shop.step(request.episode, action)
-        return ShopAnswer(step, self.observe(step.episode, request.turns_left, request.form))
+            typed = actions.without_spaces(typed, pages.clickables(self.shop.page(episode)))
+        step = self.shop.step(episode, typed)
+        remark = "" if step.valid else getattr(form, "refused", REFUSED)
+        seen = self.observe(step.episode, request.turns_left, form, remark)
+        return replace(seen, reward=step.reward) if step.episode.done else seen
 
     def _harmless(self, text: str) -> str:
         return protocol.neutralize(self._codec.plain(text))

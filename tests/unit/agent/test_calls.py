@@ -31,6 +31,9 @@ class Found:
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
 
+    def begin(self, task: Task) -> None:
+        """Nothing changes."""
+
     def step(self, requests: Sequence[Request]) -> list[Observation]:
         texts = [r.form.notice(r.turns_left, "Ada likes red") for r in requests]
         return [Observation(self.codec.encode(text), text, ["p"]) for text in texts]

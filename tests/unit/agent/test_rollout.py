@@ -45,6 +45,9 @@ class Echo:
         self.codec = codec
         self.calls: list[list[Request]] = []
 
+    def begin(self, task: Task) -> None:
+        """Nothing changes."""
+
     def step(self, requests: Sequence[Request]) -> list[Observation]:
         self.calls.append(list(requests))
         texts = [f"{protocol.INFO} {r.turns_left} {protocol.END_INFO}" for r in requests]

@@ -4,14 +4,18 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from mem1.agent import protocol
+from mem1.agent.formats.shop import CORRECTION, REFUSED, SHOP
+from mem1.agent.protocol import Action
 from mem1.agent.text import Codec
 from mem1.config import Agent
-from mem1.envs.webshop import generate, panel
+from mem1.envs.base import Request
+from mem1.envs.webshop import generate, panel, shopper
 from mem1.envs.webshop.actions import without_spaces
 from mem1.envs.webshop.catalogue import Catalogue
-from mem1.envs.webshop.environment import ShopRequest, WebShopEnvironment
+from mem1.envs.webshop.environment import WebShopEnvironment
 from mem1.envs.webshop.nouns import nouns
-from mem1.envs.webshop.shop import Shop
+from mem1.envs.webshop.opening import task
+from mem1.envs.webshop.shop import Episode, Shop
 from mem1.errors import InputError
 
 
@@ -33,6 +37,11 @@ def environment(shop: Shop, codec: Codec, max_info: int = 400, **settings) -> We
     return WebShopEnvironment(shop, mode, agent, codec, **settings)
 
 
+def request(shop: Shop, episode: Episode, left: int, typed: str) -> Request:
+    asked = task(shop, episode.goal, "test", 10)
+    return Request(asked, left, Action("act", typed), SHOP["mem1"], episode)
+
+
 def test_a_first_observation_has_hint_and_page(mini, codec):
     seen = environment(mini, codec).observe(mini.reset(0), 9)
     assert seen.text == (
@@ -43,22 +52,49 @@ def test_a_first_observation_has_hint_and_page(mini, codec):
 
 def test_many_episodes_are_answered_in_order(mini, codec):
     requests = [
-        ShopRequest(mini.reset(goal), 5, f"search[{mini.goals[goal].attributes[0]}]")
+        request(mini, mini.reset(goal), 5, f"search[{mini.goals[goal].attributes[0]}]")
         for goal in range(64)
     ]
-    for goal, answer in enumerate(environment(mini, codec).step(requests)):
-        assert answer.step == mini.step(requests[goal].episode, requests[goal].action)
-        page = mini.text(answer.step.episode, "compact")
-        assert page in answer.observation.text
-        assert all(f"[{asin}]" in page for asin in answer.observation.passages)
-        assert answer.observation.passages
+    for goal, seen in enumerate(environment(mini, codec).step(requests)):
+        asked = requests[goal]
+        assert seen.episode == mini.step(asked.episode, asked.action.argument).episode
+        page = mini.text(seen.episode, "compact")
+        assert page in seen.text
+        assert all(f"[{asin}]" in page for asin in seen.passages)
+        assert seen.passages
+        assert seen.reward is None
 
 
 def test_an_action_that_is_none_shows_the_page_again(mini, codec):
     results = mini.step(mini.reset(0), "search[mug]").episode
-    [answer] = environment(mini, codec).step([ShopRequest(results, 3, "buy it")])
-    assert not answer.step.valid
-    assert mini.text(results, "compact") in answer.observation.text
+    [seen] = environment(mini, codec).step([request(mini, results, 3, "buy it")])
+    assert seen.episode == results
+    assert f"{REFUSED} {mini.text(results, 'compact')}" in seen.text
+
+
+def test_a_malformed_output_shows_the_page_again(mini, codec):
+    results = mini.step(mini.reset(0), "search[mug]").episode
+    asked = replace(request(mini, results, 3, ""), action=Action("malformed", "no tag"))
+    [seen] = environment(mini, codec).step([asked])
+    assert seen.episode == results
+    assert f"{CORRECTION} {mini.text(results, 'compact')}" in seen.text
+
+
+def test_a_purchase_comes_with_its_reward(mini, codec):
+    episode = mini.reset(0)
+    while not episode.done:
+        before = episode
+        action = shopper.next_action(mini, before, shopper.words(mini.goals[0]))
+        episode = mini.step(before, action).episode
+    [seen] = environment(mini, codec).step([request(mini, before, 3, action)])
+    assert (seen.reward, seen.episode) == (1.0, episode)
+
+
+def test_a_task_of_another_shop_is_refused(mini, codec):
+    wanted = task(mini, 3, "test", 10)
+    changed = wanted.goal.model_copy(update={"instruction": "Find me a boat"})
+    with pytest.raises(InputError, match="another instruction than goal 3"):
+        environment(mini, codec).begin(wanted.model_copy(update={"goal": changed}))
 
 
 def test_actions_are_listed_where_pages_do_not_mark_them(mini, codec):
@@ -116,5 +152,6 @@ def test_decoded_actions_work_where_spaces_do_not_count(mini, codec):
     typed = codec.decode(codec.encode(click))
     assert typed != click
     strict, loose = environment(mini, codec), environment(mini, codec, loose=True)
-    assert not strict.step([ShopRequest(results, 3, typed)])[0].step.valid
-    assert loose.step([ShopRequest(results, 3, typed)])[0].step == mini.step(results, click)
+    assert strict.step([request(mini, results, 3, typed)])[0].episode == results
+    [seen] = loose.step([request(mini, results, 3, typed)])
+    assert seen.episode == mini.step(results, click).episode

@@ -1,0 +1,42 @@
+# Every shopper on the goals for testing. One thread, because time is a result.
+
+
+rule evaluate_shop:
+    input:
+        config=f"{P}/config/eval-{{system}}.json",
+        goals=shop_goals("test"),
+        tokenizer=lambda wildcards: (
+            f"{P}/webshop/tokenizer/tokenizer.json"
+            if CONFIG.webshop.systems[wildcards.system].run
+            else []
+        ),
+        model=lambda wildcards: (
+            model_files(shop_model(wildcards)) if shop_model(wildcards) else []
+        ),
+        code=code("evaluate"),
+    output:
+        records=f"{P}/eval/{{system}}/1.jsonl",
+        manifest=f"{P}/eval/{{system}}/1.manifest.json",
+    log:
+        f"{P}/logs/evaluate/{{system}}.log",
+    benchmark:
+        f"{P}/benchmarks/evaluate/{{system}}.tsv"
+    wildcard_constraints:
+        system=only(shop_systems()),
+    conda:
+        "../../envs/mem1.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input: memory(2000, input.goals, input.model),
+        runtime=60,
+    params:
+        model=lambda wildcards, input: (
+            f"--model {shop_model(wildcards)}" if input.model else ""
+        ),
+        tokenizer=lambda wildcards, input: (
+            f"--tokenizer {Path(input.tokenizer).parent}" if input.tokenizer else ""
+        ),
+    shell:
+        "python -m mem1.evaluate --config {input.config} --system {wildcards.system}"
+        " --goals {input.goals[0]} --tasks {input.goals[1]} {params.model} {params.tokenizer}"
+        " --threads {threads} --output {output.records} 2>&1 | tee {log} >&2"
