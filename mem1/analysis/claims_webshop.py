@@ -8,7 +8,7 @@ from mem1.analysis.evidence import Evidence
 from mem1.analysis.metrics import METRICS
 
 OWN, BEST, SMALL = "MEM1-WebShop", "AgentLM-13B", "AgentLM-7B"  # rows of the paper's Table 2
-NO_WEBSHOP = "no system of this preset plays WebShop"
+NO_WEBSHOP = "no system that plays WebShop was evaluated"
 
 
 def reward(e: Evidence) -> Finding:

@@ -27,8 +27,8 @@ class Evidence:
 
     @property
     def shop(self) -> "Evidence | None":
-        """The evidence of the systems that shop, if there are any."""
-        if self.analysis.shop is None:
+        """The evidence of the systems that shop, if any was evaluated."""
+        if self.analysis.shop is None or not self.shopped:
             return None
         return Evidence(self.shopped, self.analysis.shop, self.expected)
 

@@ -62,11 +62,7 @@ def load(folder: Path, analysis: Analysis) -> Measured:
     Raises:
         InputError: nothing was evaluated, or a file is unusable.
     """
-    measured = {
-        key: read_metrics(path, *key)
-        for key in _configured(analysis)
-        if (path := record_file(folder, *key)).exists()
-    }
+    measured = _measured(folder, analysis)
     if not measured:
         raise InputError(
             f"{folder} holds no evaluation of {', '.join(analysis.systems)}: run mem1.evaluate."
@@ -75,12 +71,20 @@ def load(folder: Path, analysis: Analysis) -> Measured:
 
 
 def load_shop(folder: Path, analysis: Analysis) -> Measured:
-    """``load`` for the systems that shop; nothing where there are none.
+    """``load`` for the systems that shop; empty where none was evaluated.
 
     Raises:
-        InputError: a file is unusable, or none was evaluated.
+        InputError: a file is unusable.
     """
-    return {} if analysis.shop is None else load(folder, analysis.shop)
+    return {} if analysis.shop is None else _measured(folder, analysis.shop)
+
+
+def _measured(folder: Path, analysis: Analysis) -> Measured:
+    return {
+        key: read_metrics(path, *key)
+        for key in _configured(analysis)
+        if (path := record_file(folder, *key)).exists()
+    }
 
 
 def strangers(folder: Path, analysis: Analysis) -> list[Path]:

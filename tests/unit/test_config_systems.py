@@ -33,7 +33,7 @@ def system(what: str) -> str:
         ("engine: hf, model: Qwen/Qwen2.5-7B, revision: main", "String should match pattern"),
         (f"engine: http, server: {{{SERVER}, keys: X}}", "unknown key .* did you mean 'key'"),
         ("engine: hf, model: x, horizons: [2, 5]", r"systems\.new\.horizons: \[5\] are no test_"),
-        ("engine: hf, model: x, environment: shop", "Input should be 'wiki' or 'web'"),
+        ("engine: hf, model: x, environment: shop", "Input should be 'wiki', 'web' or 'webshop'"),
     ],
 )
 def test_a_row_that_contradicts_itself_is_refused(tmp_path: Path, what: str, message: str) -> None:
