@@ -1,13 +1,13 @@
 """Copy evaluations, tables, figures and claims to MLflow.
 
 In:  the records of mem1.evaluate, the tables, the figures, other files (claims, a page of
-     trajectories), the tokenizer of the records.
+     trajectories), the tokenizers of the records.
 Out: a receipt. One run per system (metrics by number of objectives, a few trajectories as
      text and as traces) and one run with all files; unchanged ones are not repeated.
 
 The folders default to their places in the layout of results: the receipt lies in
-P/tracking, the others are P/eval, P/tables, P/figures and P/tokenizer (if there is one: traces
-show the text of contexts by it).
+P/tracking, the others are P/eval, P/tables, P/figures and, where they are, P/tokenizer and
+P/webshop/tokenizer (traces show the text of contexts by them).
 """
 
 from collections.abc import Sequence
@@ -26,21 +26,21 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--tables-dir", type=Path, help="default: P/tables")
     parser.add_argument("--figures-dir", type=Path, help="default: P/figures")
     parser.add_argument("--others", type=Path, nargs="*", default=[], help="further files")
-    parser.add_argument("--tokenizer", type=Path, help="default: P/tokenizer")
+    parser.add_argument("--tokenizer", type=Path, nargs="+", metavar="DIR", help="folders")
     args = parser.parse_args(argv)
 
     from mem1.analysis.publish import publish_results
     from mem1.provenance import write_json
 
     place = args.output.absolute().parent.parent
-    tokenizer = args.tokenizer or place / "tokenizer"
+    usual = [place / "tokenizer", place / "webshop" / "tokenizer"]
     receipt = publish_results(
         args.tracking_uri,
         args.experiment or place.name,
         args.eval_dir or place / "eval",
         args.tables_dir or place / "tables",
         args.figures_dir or place / "figures",
-        tokenizer if args.tokenizer or tokenizer.is_dir() else None,
+        args.tokenizer or [folder for folder in usual if folder.is_dir()],
         args.others,
     )
     write_json(args.output, receipt)

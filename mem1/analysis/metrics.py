@@ -119,8 +119,8 @@ class TaskMetrics:
     turns: float
     searches: float
     calls: float  # of the model, beside the turns
-    reward: float = 0.0  # of a purchase, 0..1; 0 for questions
-    success: float = 0.0  # 1 for a purchase with the whole reward
+    reward: float | None = None  # of shopping, 0..1; None for questions
+    success: float | None = None  # 1 for a purchase with the whole reward
 
 
 def dependency(sizes: list[tuple[int, int]]) -> float:
@@ -208,8 +208,8 @@ def of(trajectory: Trajectory) -> TaskMetrics:
         turns=len(trajectory.turns),
         searches=sum(turn.action == "search" for turn in trajectory.turns),
         calls=len(sizes) - len(trajectory.turns),
-        reward=score.reward or 0.0,
-        success=float(score.reward == 1.0),
+        reward=score.reward,
+        success=None if score.reward is None else float(score.reward == 1.0),
     )
     for field in fields(metrics):
         value = getattr(metrics, field.name)

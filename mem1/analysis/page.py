@@ -113,9 +113,10 @@ def compact(pieces: Iterable[seen.Piece]) -> list[list[Any]]:
 
 
 def task_data(task: Task) -> dict[str, Any]:
-    """What a page shows of a task: its questions and their golds."""
+    """What a page shows of a task: its questions and their golds, or what is to be bought."""
     return {
         "maxTurns": task.max_turns,
+        "instruction": None if task.goal is None else task.goal.instruction,
         "questions": [{"text": q.text, "golds": q.golds} for q in task.questions],
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 from mem1 import tracking
 from mem1.agent.text import Codec, load_codec
 from mem1.analysis import seen, traces
-from mem1.analysis.metrics import METRICS
+from mem1.analysis.metrics import METRICS, SHOPPING
 from mem1.analysis.summary import by_task, read_metrics
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json
@@ -185,7 +185,8 @@ def _publish_system(
     points: tracking.Points = []
     for horizon, path in files.items():
         rows = read_metrics(path, system, horizon)
-        for metric in METRICS:
+        shopped = any(row.reward is not None for row in rows)
+        for metric in METRICS | SHOPPING if shopped else METRICS:
             values = by_task(rows, metric)
             points.append((metric, horizon, sum(values.values()) / len(values)))
     tracking.log_points(client, run_id, points)
@@ -208,7 +209,7 @@ def publish_results(
     eval_dir: Path,
     tables_dir: Path,
     figures_dir: Path,
-    tokenizer: Path | None = None,
+    tokenizers: Sequence[Path] = (),
     others: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """A run per evaluated system and one for tables and figures; return the receipt.
@@ -219,7 +220,7 @@ def publish_results(
         eval_dir: folder of ``SYSTEM/HORIZON.jsonl``.
         tables_dir: files that go to the results run below ``tables/``.
         figures_dir: the same, below ``figures/``.
-        tokenizer: folder of the records' tokenizer, for the text of contexts in traces.
+        tokenizers: folders of the records' tokenizers, for the text of contexts in traces.
         others: further files of the results run: claims, a page of trajectories.
 
     Raises:
@@ -239,7 +240,7 @@ def publish_results(
     for path in others:
         if not path.is_file():
             raise InputError(f"{path} does not exist: make it first, or leave it out.")
-    codecs = [load_codec(tokenizer)] if tokenizer else []
+    codecs = [load_codec(folder) for folder in tokenizers]
     with reaching(uri) as client:
         from mlflow import set_tracking_uri
 

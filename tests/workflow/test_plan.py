@@ -8,17 +8,22 @@ from tests.workflow.conftest import copy_to
 
 TRAINING = {"train_sft": 2, "train_rl": 3, "verify": 1, "track_run": 5}
 RENDER = {"render_tables": 1, "render_figures": 1, "render_claims": 1, "view": 1}
+SHOP = {"make_shop": 2, "make_shop_tokenizer": 1, "view_shop": 1}
 ALWAYS = {"make_tokenizer": 1, **RENDER, "track_init": 1}
 
 
-def test_mini_plans_trainings_and_48_evaluations(copy):
+def test_mini_plans_trainings_and_53_evaluations(copy):
     assert copy.plan() == {
         **ALWAYS,
         **TRAINING,
+        **SHOP,
+        "train_shop": 4,
+        "track_run": 9,
         "make_world": 2,
         "build_index": 2,
         "compose": 8,
         "evaluate": 48,
+        "evaluate_shop": 5,
         "mask_gap": 1,
         "track_results": 1,
     }
@@ -117,6 +122,7 @@ def test_ablations_plan_one_warm_start_and_what_compares_its_runs(copy):
 def test_training_seeds_repeat_trainings_and_their_evaluations(copy):
     one, three = (copy.plan(*copy.overlay(f"seeds: {seeds}\n")) for seeds in ([0], [0, 1, 2]))
     repeated = {"train_sft", "train_rl", "distill", "track_run", "evaluate"} & one.keys()
+    repeated |= {"train_shop", "evaluate_shop"}
     assert {name: three[name] for name in repeated} == {name: 3 * one[name] for name in repeated}
     assert {k: n for k, n in three.items() if k not in repeated} == {
         k: n for k, n in one.items() if k not in repeated

@@ -74,6 +74,8 @@ def section(wildcards):
 def summarize():
     """Print the tables, where the figures are, and how to look at the runs."""
     tables = [Path(P, "tables", "table1.md")]
+    if shop_systems():
+        tables.append(Path(P, "tables", "table2.md"))
     if compared():
         tables.append(Path(P, "tables", "ablations.md"))
     if CONFIG.preset == "base" or not all(table.is_file() for table in tables):
@@ -82,6 +84,6 @@ def summarize():
         print(table.read_text(encoding="utf-8"))
     store = os.environ.get("MLFLOW_TRACKING_URI")
     print(f"Tables:  {P}/tables    Figures: {P}/figures")
-    print(f"Claims:  {P}/claims.md    Trajectories: {P}/trajectories.html")
+    print(f"Claims:  {P}/claims.md    Trajectories: {', '.join(pages())}")
     print(f"Runs:    make ui, or mlflow ui --backend-store-uri {store}")
     print("         then open http://127.0.0.1:5000 in a browser", flush=True)

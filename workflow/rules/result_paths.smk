@@ -49,12 +49,20 @@ def products():
     }
 
 
+def pages():
+    """Trajectories to look at."""
+    return [
+        f"{P}/trajectories.html",
+        *([f"{P}/shopping.html"] if shop_systems() else []),
+    ]
+
+
 def targets():
     """All that a preset is for."""
     if CONFIG.preset == "base":
         return [f"{P}/base.done"]
     made = [file for files in products().values() for file in files]
-    made += [*gaps(), *compared_retrievers(), f"{P}/trajectories.html"]
+    made += [*gaps(), *compared_retrievers(), *pages()]
     made += [f"{P}/reference.md"] if reference() else []
     receipts = expand(
         f"{P}/tracking/run-{{run}}.json", run=[*CONFIG.runs, *shop_runs()]

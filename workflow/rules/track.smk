@@ -45,10 +45,10 @@ rule track_results:
     input:
         tables=rules.render_tables.output,
         figures=rules.render_figures.output,
-        others=[*products()["claims"], f"{P}/trajectories.html"],
+        others=[*products()["claims"], *pages()],
         gaps=rules.mask_gap.output if CONFIG.mask_gap.system else [],
         retrievers=rules.retrieval_report.output if compared_retrievers() else [],
-        records=records(),
+        records=[*records(), *shop_records()],
         code=code("track_results"),
         tracking=ancient(f"{P}/tracking/init.json"),
     output:

@@ -1,4 +1,4 @@
-# Every shopper on the goals for testing. One thread, because time is a result.
+# Every shopper on the goals for testing, and a page of what they did. One thread, because time is a result.
 
 
 rule evaluate_shop:
@@ -40,3 +40,31 @@ rule evaluate_shop:
         "python -m mem1.evaluate --config {input.config} --system {wildcards.system}"
         " --goals {input.goals[0]} --tasks {input.goals[1]} {params.model} {params.tokenizer}"
         " --threads {threads} --output {output.records} 2>&1 | tee {log} >&2"
+
+
+rule view_shop:
+    input:
+        records=shop_records(),
+        tasks=f"{P}/webshop/test/tasks.jsonl",
+        tokenizer=f"{P}/webshop/tokenizer/tokenizer.json",
+        code=code("view"),
+    output:
+        report(
+            f"{P}/shopping.html",
+            caption="../report/shopping.rst",
+            category="Trajectories",
+        ),
+    log:
+        f"{P}/logs/view_shop.log",
+    benchmark:
+        f"{P}/benchmarks/view_shop.tsv"
+    conda:
+        "../../envs/mem1.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        tokenizer=subpath(input.tokenizer, parent=True),
+    shell:
+        "python -m mem1.view {input.records} --tokenizer {params.tokenizer} --tasks {input.tasks}"
+        " --limit 10 --output {output} 2>&1 | tee {log} >&2"

@@ -2,22 +2,27 @@
 const PAGE = 200; // entries shown at once
 const ENDS = {
   answered: "with an answer",
+  bought: "with a purchase",
   turns: "out of turns",
   context: "out of context",
   format: "malformed",
   running: "not ended",
 };
 
+// Shopping earns a reward between 0 and 1; answers are counted.
+const shopped = (score) => score?.reward !== undefined;
+const earned = ({ score }) => score.reward ?? score.em;
+
 function scoreClass(trajectory) {
   if (!trajectory.score) return "not scored";
-  if (trajectory.score.em <= 0) return "none right";
-  return trajectory.score.em >= trajectory.horizon ? "all right" : "some right";
+  if (earned(trajectory) <= 0) return "none right";
+  return earned(trajectory) >= trajectory.horizon ? "all right" : "some right";
 }
 
 const MARKS = { "all right": "●", "some right": "◐", "none right": "○", "not scored": "–" };
 
 const scoreText = (trajectory) =>
-  trajectory.score ? `${number(trajectory.score.em)} of ${trajectory.horizon}` : "not scored";
+  trajectory.score ? `${number(earned(trajectory))} of ${trajectory.horizon}` : "not scored";
 
 const peak = (trajectory) =>
   trajectory.turns.reduce(
@@ -36,8 +41,8 @@ const FIELDS = {
 const texts = new Map();
 function searchable(trajectory) {
   if (!texts.has(trajectory)) {
-    const questions = DATA.tasks[trajectory.task]?.questions ?? [];
-    const parts = [trajectory.task, trajectory.system, trajectory.prompt ?? ""];
+    const { questions = [], instruction } = DATA.tasks[trajectory.task] ?? {};
+    const parts = [trajectory.task, trajectory.system, trajectory.prompt ?? "", instruction ?? ""];
     for (const question of questions) parts.push(question.text, ...question.golds);
     for (const turn of trajectory.turns) parts.push(...turn.parts, turn.info, ...turn.passages);
     texts.set(trajectory, parts.join("\n").toLowerCase());

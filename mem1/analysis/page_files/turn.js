@@ -94,7 +94,9 @@ function drawTurn(trajectory, place) {
 
 function questionTable(trajectory) {
   const { score, answers } = trajectory;
-  const questions = DATA.tasks[trajectory.task]?.questions;
+  const { questions, instruction } = DATA.tasks[trajectory.task] ?? {};
+  if (instruction) return el("p", { dir: "auto" }, instruction);
+  if (shopped(score)) return null;
   const rows = Math.max(questions?.length ?? 0, answers.length, score?.question_em.length ?? 0);
   if (!rows) return null;
   const head = ["", ...(questions ? ["Question", "Accepted"] : []), "Answer", "Result"];
@@ -140,6 +142,7 @@ function peers(trajectory, choose) {
 }
 
 const ZEROS = { format: "no answer, so 0", count: "wrong number of answers, so 0" };
+const zero = (score) => (shopped(score) ? "nothing bought, so 0" : ZEROS[score.zero]);
 
 function drawSummary(trajectory, choose) {
   const { score } = trajectory;
@@ -148,8 +151,8 @@ function drawSummary(trajectory, choose) {
     count(trajectory.horizon, "objective"),
     `ended ${ENDS[trajectory.end] ?? trajectory.end}`,
     `score ${scoreText(trajectory)}`,
-    score && score.zero !== "none" ? ZEROS[score.zero] : null,
-    score ? `F1 ${number(score.f1)}` : null,
+    score && score.zero !== "none" ? zero(score) : null,
+    score && !shopped(score) ? `F1 ${number(score.f1)}` : null,
     `peak ${count(peak(trajectory), "token")}`,
     `${number(trajectory.seconds)} s`,
   ];
