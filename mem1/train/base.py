@@ -157,13 +157,15 @@ def cut(ordered: Sequence[Tree], tokens: int) -> list[list[Tree]]:
     return batches
 
 
-def with_context(tree: Tree, share: float, random: np.random.Generator) -> Tree:
-    """``tree`` with a random ``share`` of its context tokens among the sampled ones.
+def with_context(
+    tree: Tree, share: float, random: np.random.Generator, but: Sequence[int] = ()
+) -> Tree:
+    """``tree`` with a random ``share`` of its context tokens, ``but`` some rows, as sampled ones.
 
     They carry the trajectory number -1. To predict them is pretraining: most of a context is
     unpredictable, but names in it repeat, and that teaches to copy.
     """
-    context = np.setdiff1d(np.flatnonzero(tree.parent >= 0), tree.sampled)
+    context = np.setdiff1d(np.flatnonzero(tree.parent >= 0), [*tree.sampled, *but])
     chosen = context[random.random(len(context)) < share]
     unnamed = np.full(len(chosen), -1)
     return replace(

@@ -73,10 +73,19 @@ class Demonstrations:
         shop = protocols.shop(protocols.named("mini"), made, seed=seed)
         count = min(self._sft.goals, len(shop.goals))
         played = play(self._run, shop, self._sft.imperfections, count, seed, self._codec)
-        views = [views_of(one, i) for i, one in enumerate(played)]
-        if self._run.run.policy == "full":
-            return [pack(one) for one in views]
-        return [pack([view]) for one in views for view in one]
+        noise = array_stream(seed, "context")
+        share, trees = self._sft.context_share, []
+        for i, one in enumerate(played):
+            views = views_of(one, i)
+            if self._run.run.policy == "full":
+                trees.append(with_context(pack(views), share, noise))
+                continue
+            for view, before in zip(views, [None, *one.turns], strict=False):
+                # Under mem1 an earlier output stands where the first one would: not to be learned.
+                said = len(view.context) - len(before.info) if before else 0
+                kept = range(len(one.prompt), said)
+                trees.append(with_context(pack([view]), share, noise, kept))
+        return trees
 
 
 def play(
@@ -116,9 +125,8 @@ class ShopTraining:
     def step(self, number: int) -> dict[str, float]:
         """Train on step ``number``; returns what is logged."""
         sft = self._sft
-        noise = array_stream(self._seed, "context", number)
         random = stream(self._seed, "offsets", number)
-        trees = [with_context(tree, sft.context_share, noise) for tree in self._data.at(number)]
+        trees = self._data.at(number)
         batch = collate(trees, PAD, [random.randint(0, sft.largest_offset) for _ in trees])
         with torch.autocast("cpu", torch.bfloat16):  # weights in fp32
             result = sampled_logprobs(self._trainee.module, batch, entropy_gradient=False)

@@ -14,7 +14,9 @@ PANELS = {
     **dict.fromkeys(("summary", "overwrite", "mem1-format"), (2,)),
     **dict.fromkeys(("mem1-web", "full-web"), (1,)),
 }
+SHOPPERS = {f"shop-{name}" for name in ("mem1-rl", "mem1-sft", "full-rl", "truncate", "amem")}
 STEPS = {"sft-mem1": 3, "rl-mem1": 2, "sft-full": 3, "rl-full": 2, "rl-format": 2}
+STEPS |= {"shop-sft-mem1": 3, "shop-rl-mem1": 2, "shop-sft-full": 3}
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +46,14 @@ def test_every_system_is_measured_on_its_panels(smoke):
             assert len(rows) == 4
             assert {row["horizon"] for row in rows} == {horizon}
             assert all(row["score"]["expected"] == horizon for row in rows)
+
+
+def test_every_shopper_is_measured_on_the_goals(smoke):
+    path = smoke.folder / "results/smoke/tables/table2.csv"
+    cells = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    measured = [cell for cell in cells if cell["mark"] == "measured"]
+    assert {cell["row"] for cell in measured} == SHOPPERS
+    assert {cell["n"] for cell in measured} == {"4"}
 
 
 def test_every_run_has_all_its_steps(smoke):
@@ -79,7 +89,7 @@ def test_every_job_left_a_log_and_a_benchmark(smoke):
         for p in place.glob("benchmarks/**/*.tsv")
     }
     assert logs == times
-    assert len([log for log in logs if log.parent.name == "evaluate"]) == 22
+    assert len([log for log in logs if log.parent.name == "evaluate"]) == 27
 
 
 def test_every_training_has_its_receipt(smoke):

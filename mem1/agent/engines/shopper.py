@@ -6,7 +6,7 @@ product below the price that it has not tried, leaves one that lacks an option t
 chooses the options, and buys. Its state names what it tried, quotes the page up to the product it
 takes, and says of each option whether the page lacks it (missing), offers it (open) or has it
 chosen. It quotes word by word, as it stands in the context: copying is what small models learn
-first.
+first. What is decided (another product tried, the action) comes after what it is decided by.
 
 Its mistakes, with configured probabilities, leave something to learn by reward.
 """
@@ -138,8 +138,7 @@ def _hint(page: str) -> str:
 
 
 def _output(tried: Sequence[str], note: str, action: str) -> str:
-    state = " ".join(part for part in (f"tried {' '.join(tried) or 'none'}", note) if part)
     return (
-        f"{protocol.THINK} {state} {protocol.END_THINK} "
+        f"{protocol.THINK} {note} tried {' '.join(tried) or 'none'} {protocol.END_THINK} "
         f"{protocol.ANSWER} {action} {protocol.END_ANSWER}"
     )
