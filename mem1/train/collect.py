@@ -18,7 +18,8 @@ from mem1.agent.engines.base import Engine, Sampling
 from mem1.agent.formats.base import Format
 from mem1.agent.formats.short import SHORT
 from mem1.agent.protocol import PromptKind
-from mem1.agent.rollout import rollout, scored
+from mem1.agent.continuous import rollout
+from mem1.agent.rollout import scored
 from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.config_learning import Rl
