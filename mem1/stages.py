@@ -7,7 +7,6 @@ and nothing that it does not need.
 """
 
 from collections.abc import Callable, Iterable
-
 from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer

@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from mem1.agent.engines.base import Sampling
 from mem1.agent.engines.hf import HFEngine
-from mem1.agent.engines.vllm import process
 from mem1.agent.engines.vllm.arguments import engine_arguments
+from mem1.agent.engines.vllm.process import ServerProcess, log_of, scratch_folder
 from mem1.agent.text import files
 from mem1.config_learning import Rl
+from mem1.config_vllm import Vllm
 from mem1.records import Task
 from mem1.seeding import derive
 from mem1.train.collect import BATCH, Arena
@@ -38,8 +39,7 @@ def opened(
         yield InModel(engine, players.sync)
         return
     gpu = processes.device.type == "cuda"
-    threads = max(1, job.arguments.threads // processes.count)
-    with removed(process.scratch_folder()) as scratch:
+    with removed(scratch_folder()) as scratch:
         model = engine_arguments(
             settings,
             _without_weights(job, scratch / "model"),
@@ -48,21 +48,7 @@ def opened(
             weights=False,
             gpu=gpu,
         )
-        placement: Placement
-        if rl.rollout == "vllm":
-            placement = InProcess(settings, model, job.codec, threads, processes)
-        else:
-            placement = Served(
-                settings,
-                model,
-                job.codec,
-                processes,
-                log=process.log_of(job.run.name, job.arguments.checkpoint_dir),
-                threads=job.arguments.threads,
-                gpu=gpu,
-                scratch=scratch,
-            )
-        try:
+        with _placed(job, rl, settings, model, scratch) as placement:
             form = arena.forms[arena.policy]
             yield WithVllm(
                 placement,
@@ -70,12 +56,36 @@ def opened(
                 settings,
                 processes,
                 [form.prompt(task, job.codec) for task in tasks[: settings.probes]],
-                Sampling(rl.temperature, arena.agent.max_new_tokens, form.stop),
+                arena.sampling(rl),
                 derive(job.run.seed, "probes"),
                 sleeps=settings.sleep and gpu,
             )
+
+
+@contextmanager
+def _placed(
+    job: Job, rl: Rl, settings: Vllm, model: dict[str, Any], scratch: Path
+) -> Iterator[Placement]:
+    """vLLM with the arguments ``model``, where the settings want it, until the block ends."""
+    processes, threads = job.processes, job.arguments.threads
+    if rl.rollout == "vllm":
+        own = max(1, threads // processes.count)
+        local = InProcess(settings, model, job.codec, own, processes)
+        try:
+            yield local
         finally:
-            placement.close()
+            local.close()
+        return
+    server = None
+    if settings.url is None and processes.first:
+        log = log_of(job.run.name, job.arguments.checkpoint_dir)
+        gpu = processes.device.type == "cuda"
+        server = ServerProcess(settings, model, log, threads=threads, gpu=gpu, scratch=scratch)
+    try:
+        yield Served(settings, job.codec, processes, server, model["max_model_len"], scratch)
+    finally:
+        if server is not None:
+            server.stop()
 
 
 def _without_weights(job: Job, folder: Path) -> Path:

@@ -4,7 +4,6 @@ All methods are called by all processes of the training together. What fails in 
 fails in all, so that none waits for another that is not coming.
 """
 
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any, Protocol, TypeVar
 from torch import Tensor
 
 from mem1.agent.engines.base import Engine
-from mem1.agent.engines.vllm import arguments, process, served
 from mem1.agent.engines.vllm.base import LostError
+from mem1.agent.engines.vllm.process import NAME, ServerProcess
+from mem1.agent.engines.vllm.served import Address, ServedVLLM, authorization, reached
 from mem1.agent.text import Codec
 from mem1.config_vllm import Vllm
 from mem1.errors import InputError
@@ -129,49 +129,45 @@ class InProcess:
 
 
 class Served:
-    """A server that the first process starts and stops, or one that somebody else did."""
+    """A server, which the first process can start again, or one that somebody else started.
+
+    Args:
+        settings: the section.
+        codec: the tokenizer of the model.
+        processes: that train together.
+        server: in the first process: the server, unless it is somebody else's (``vllm.url``).
+        most_tokens: that it takes, of a context with its output.
+        scratch: folder for weights on their way.
+    """
 
     def __init__(
         self,
         settings: Vllm,
-        model: dict[str, Any],
         codec: Codec,
         processes: Processes,
-        *,
-        log: Path,
-        threads: int,
-        gpu: bool,
+        server: ServerProcess | None,
+        most_tokens: int,
         scratch: Path,
     ) -> None:
         self._settings = settings
         self._processes = processes
+        self._server = server
+        self._most_tokens = most_tokens
         self._scratch = scratch
         self._patience = Patience(attempts=3, timeout=settings.timeout)
-        self._most_tokens = int(model["max_model_len"])
-        self._server: process.ServerProcess | None = None
-        if settings.url is None and processes.first:
-            self._server = process.ServerProcess(
-                settings, model, log, threads=threads, gpu=gpu, scratch=scratch
-            )
-        self.engine = served.ServedVLLM(self._address(), codec)
+        self.engine = ServedVLLM(self._address(), codec)
         self._carrier = gpu_carrier(settings.transfer, self.engine, processes)
 
-    def _address(self) -> served.Address:
+    def _address(self) -> Address:
         """Where the server is, which the first process knows."""
         mine = None
         if self._server is not None:
-            server = self._server
-            mine = served.Address(
-                server.root, server.headers, process.NAME, self._most_tokens, self._patience
-            )
+            root, headers = self._server.root, self._server.headers
+            mine = Address(root, headers, NAME, self._most_tokens, self._patience)
         elif self._processes.first:
             assert self._settings.url is not None
-            headers = {}
-            if self._settings.key is not None:
-                headers = {"Authorization": f"Bearer {os.environ.get(self._settings.key, '')}"}
-            mine = served.reached(
-                self._settings.url, headers, Patience(timeout=30), arguments.check_version
-            )
+            headers = authorization(self._settings.key)
+            mine = reached(self._settings.url, headers, Patience(timeout=self._settings.timeout))
         address = self._processes.gather(mine)[0]
         assert address is not None
         return address
@@ -200,7 +196,7 @@ class Served:
 
     def revive(self, reason: str) -> None:
         """Start the server again if it is gone; one of somebody else has to be there."""
-        if self._settings.url is None and self._server is not None:
+        if self._server is not None and not self._server.alive:
             self._server.start()
         self.engine.address = self._address()
         self._carrier = gpu_carrier(self._settings.transfer, self.engine, self._processes)
@@ -209,9 +205,6 @@ class Served:
         """Let the server sleep, or wake it up."""
         if self._processes.first:
             self.engine.control("sleep" if resting else "wake_up")
-        self._processes.wait()
 
     def close(self) -> None:
-        """Stop the server, if it was started here."""
-        if self._server is not None:
-            self._server.stop()
+        """Nothing: who started the server stops it."""

@@ -36,8 +36,7 @@ def changed(seed: int):
 def test_greedy_tokens_and_logprobs_are_those_of_the_new_weights(
     engine, base: Base, tmp_path: Path
 ) -> None:
-    codec, hf = base
-    contexts = prompts(codec)
+    contexts = prompts(base[0])
     before = engine.generate(contexts, SAMPLING, range(8))
     for seed in (1, 2):  # a second update is loaded over the first
         policy, there = changed(seed)

@@ -16,6 +16,7 @@ It runs as a script of its own and imports nothing but the standard library. It 
 (PR_SET_CHILD_SUBREAPER, Linux), so that processes are found whose parent is gone.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -64,10 +65,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
     while left := _below():
         for pid in left:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         _reap(child)
         time.sleep(0.02)
 

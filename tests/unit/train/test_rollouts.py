@@ -106,7 +106,7 @@ def test_a_stale_engine_is_given_the_weights_again_and_the_collection_repeated(m
             placement.has = "default"  # somebody has started it again
         return played(engine)
 
-    assert rollouts.collect(play) == expected
+    assert [one.ids for one in rollouts.collect(play)] == [one.ids for one in expected]
     assert placement.revived == 2
     assert rollouts.measures()["machine/restarts"] == 2
 

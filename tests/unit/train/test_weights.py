@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mem1.train.model import new_model
-from mem1.train.players import plain
 from mem1.train.forward import Actor
+from mem1.train.model import new_model
 from mem1.train.placement import by_checkpoint, shapes
+from mem1.train.players import plain
 from mem1.train.weights import Shape, buckets, write
 from tests.unit.train.conftest import MODEL
 from tests.unit.train.test_training import OPTIMIZER

@@ -10,7 +10,7 @@ puts what is under way off with ``abort``, takes the weights, forgets all keys a
 stamps what is sampled from then on with ``version``. The other values of ``do`` are vLLM's
 own calls, for weights that travel from GPU to GPU and for GPUs that are shared:
 ``init_weight_transfer_engine``, ``start_weight_update``, ``update_weights``,
-``finish_weight_update``, ``sleep`` and ``wake_up``.
+``finish_weight_update``, ``sleep``, ``wake_up``, and ``count`` for the number of workers.
 """
 
 import asyncio
@@ -78,6 +78,8 @@ async def _do(engine: Any, request: dict[str, Any]) -> tuple[int, dict[str, Any]
         await engine.collective_rpc(do)
         await engine.collective_rpc("mem1_pack_heads")
         await _stamp(engine, str(version))
+    elif do == "count":
+        return 200, {"workers": engine.vllm_config.parallel_config.world_size}
     elif do == "sleep":
         await engine.sleep(level=1)
     elif do == "wake_up":

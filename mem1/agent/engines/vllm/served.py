@@ -1,11 +1,12 @@
-"""Decoding at a server of vLLM: ids in, ids and log-probabilities out, and which weights they are of.
+"""Decoding at a server of vLLM: ids in; ids, log-probabilities and the weights behind them out.
 
 Requests go to vLLM's own route for ids (/inference/v1/generate), because its answers name the
 weights that each token was sampled with; the routes of OpenAI's API do not. Random numbers
 belong to the request, so what is sampled does not depend on what else the server decodes.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from mem1.agent.engines.base import Output, Sampling, cut
+from mem1.agent.engines.vllm.arguments import check_version
 from mem1.agent.engines.vllm.base import (
     FIRST,
     MOST_ABORTS,
@@ -113,6 +115,14 @@ class ServedVLLM:
         self.control("load", path=path, version=version)
         self.version = version
 
+    def workers(self) -> int:
+        """How many GPUs decode there.
+
+        Raises:
+            LostError: it is gone.
+        """
+        return int(_call(self.address, PATH, {"do": "count"})["workers"])
+
     def control(self, do: str, **more: Any) -> None:
         """Let the server do what ``engines.vllm.routes`` can.
 
@@ -186,17 +196,15 @@ def _call(address: Address, path: str, body: Any = None) -> Any:
     return reply.value
 
 
-def reached(
-    url: str, headers: dict[str, str], patience: Patience, check: Callable[[str, str], None]
-) -> Address:
+def reached(url: str, headers: dict[str, str], patience: Patience) -> Address:
     """The server that somebody started at ``url``, once it has said what it is.
 
     Raises:
-        InputError: it does not answer, is another version (``check``), or cannot be given weights.
+        InputError: it does not answer, is another version, or cannot be given weights.
     """
     root = url.rstrip("/").removesuffix("/v1")
     address = Address(root, headers, "", 0, patience)
-    check(str(_call(address, "/version").get("version")), root)
+    check_version(str(_call(address, "/version").get("version")), root)
     [model, *_] = _call(address, "/v1/models")["data"]
     try:
         _call(address, PATH, {"do": "nothing"})
@@ -207,3 +215,16 @@ def reached(
                 f"docs/vllm.md."
             ) from error
     return Address(root, headers, model["id"], model["max_model_len"], patience)
+
+
+def authorization(variable: str | None) -> dict[str, str]:
+    """The header with the key in the environment variable ``variable``; none for None.
+
+    Raises:
+        InputError: the variable is not set.
+    """
+    if variable is None:
+        return {}
+    if not os.environ.get(variable):
+        raise InputError(f"vllm.key names the environment variable {variable}: set it to the key.")
+    return {"Authorization": f"Bearer {os.environ[variable]}"}

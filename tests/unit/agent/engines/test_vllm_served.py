@@ -16,7 +16,7 @@ from tests.unit.retrieval.servers import Respond, scripted, send
 CODEC = Codec(tokenizer.word_level())
 QUICK = Patience(attempts=2, timeout=0.3, first=0.01, longest=0.02)
 SAMPLING = Sampling(1.0, 8)
-IDS = CODEC.encode("<search> Velmora </search> and more")
+IDS = CODEC.encode("<search> Answer </search> Answer Q1")
 
 
 def answer(ids: list[int] = IDS, reason: str = "stop", version: str = "default") -> Respond:
@@ -41,7 +41,7 @@ def ask(*responds: Respond) -> tuple[Any, int]:
 
 def test_ids_and_logprobs_end_with_the_stop_tag() -> None:
     output, _ = ask(answer())
-    assert output.text == "<search> Velmora </search>"
+    assert output.text == "<search> Answer </search>"
     assert output.ids == IDS[: len(output.ids)]
     assert output.logprobs == [-float(i) for i in output.ids]
 
@@ -49,7 +49,7 @@ def test_ids_and_logprobs_end_with_the_stop_tag() -> None:
 def test_what_was_put_off_is_asked_for_again() -> None:
     output, asked = ask(answer([], "abort"), answer(IDS[:2], "abort"), answer())
     assert asked == 3
-    assert output.text == "<search> Velmora </search>"
+    assert output.text == "<search> Answer </search>"
 
 
 def test_what_is_put_off_for_ever_is_one_sentence() -> None:
