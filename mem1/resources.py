@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mem1.config import Config
 from mem1.config_learning import Rl
+from mem1.config_systems import LOADED
 from mem1.errors import InputError
 from mem1.tasks.catalogue import Dataset
 
@@ -178,7 +179,7 @@ def _evaluation(config: Config, name: str, a: Mapping[str, float]) -> Need:
     horizons = tasks.test_horizons if system.horizons is None else system.horizons
     turns = sum(round(a["turns_used"] * tasks.turns_for(h)) for h in horizons)
     sampled = tasks.test_count * turns * a["output_tokens"]
-    in_process = system.engine == "hf"
+    in_process = system.engine in LOADED
     return Need(
         f"evaluate {name}",
         memory=a["parameters"] * a["frozen_bytes"] / GB if in_process else None,

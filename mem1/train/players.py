@@ -23,7 +23,7 @@ class Players:
     """Who acts, who learns, who judges."""
 
     policy: Trainee[Actor]
-    rollout: PreTrainedModel  # whole and in this process: what collects
+    rollout: PreTrainedModel  # whole and in this process: what collects, or is saved in the end
     sync: Callable[[], None]  # makes its weights exactly those of the policy
     critic: Trainee[Critic] | None  # ppo only
     reference: Actor | None  # the starting policy, where there is a KL weight
@@ -76,6 +76,8 @@ def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Playe
         if critic is not None and settings.critic is not None
         else None
     )
+    if settings.rollout != "hf":  # it only receives the result: no second copy on the device
+        torch.nn.Module.to(model, "cpu")
     whole = Actor(model)
     return Players(policy, model, lambda: policy.copy_to(whole), judge, reference)
 

@@ -53,6 +53,7 @@ def prepare_environment():
     )
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MEM1_RETRIEVAL_CACHE", f"{P}/cache")
+    os.environ.setdefault("MEM1_LOG_DIR", f"{P}/logs")
 
 
 def repository(path):
