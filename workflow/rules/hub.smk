@@ -19,7 +19,7 @@ if CONFIG.sources.kind == "hub":
             "../../envs/mem1.yaml"
         resources:
             mem_mb=4000,
-            runtime=60,
+            runtime=minutes(60),
         params:
             folder=subpath(output.manifest, parent=True),
         shell:
@@ -41,7 +41,7 @@ if CONFIG.sources.kind == "hub":
             "../../envs/mem1.yaml"
         resources:
             mem_mb=4000,
-            runtime=240,
+            runtime=minutes(240),
         params:
             folder=subpath(output.manifest, parent=True),
         shell:

@@ -25,7 +25,7 @@ if reference():
             "../../envs/mem1.yaml"
         resources:
             mem_mb=500,
-            runtime=5,
+            runtime=minutes(5),
         params:
             results=subpath(output[0], parent=True),
             reference=subpath(input.reference, parent=True),
@@ -49,7 +49,7 @@ if reference():
             "../../envs/mem1.yaml"
         resources:
             mem_mb=500,
-            runtime=5,
+            runtime=minutes(5),
         params:
             results=subpath(input.page, parent=True),
             reference=subpath(input.reference, parent=True),

@@ -12,7 +12,7 @@ rule track_init:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     shell:
         'python -m mem1.track_init --tracking-uri "$MLFLOW_TRACKING_URI" --output {output}'
         " 2>&1 | tee {log} >&2"
@@ -35,7 +35,7 @@ rule track_run:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python -m mem1.track_run --config {input.config} --output {output}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
@@ -61,7 +61,7 @@ rule track_results:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python -m mem1.track_results --output {output} --others {input.others}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
