@@ -15,6 +15,7 @@ if CONFIG.sources.kind == "hub":
             f"{P}/benchmarks/import_questions/{{split}}.tsv"
         wildcard_constraints:
             split="train|test",
+        localrule: True  # nodes of a cluster often have no internet
         conda:
             "../../envs/mem1.yaml"
         resources:
@@ -37,6 +38,7 @@ if CONFIG.sources.kind == "hub":
             f"{P}/logs/import_corpus.log",
         benchmark:
             f"{P}/benchmarks/import_corpus.tsv"
+        localrule: True  # nodes of a cluster often have no internet
         conda:
             "../../envs/mem1.yaml"
         resources:

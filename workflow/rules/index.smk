@@ -49,7 +49,8 @@ rule build_index:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=lambda wildcards, input: building(input),
-        runtime=lambda wildcards, input, attempt: attempt * max(15, int(input.size_mb / 20)),
+        runtime=lambda wildcards, input, attempt: attempt
+        * max(15, int(input.size_mb / 20)),
     params:
         folder=subpath(output.manifest, parent=True),
         vectors=lambda wildcards, input: (

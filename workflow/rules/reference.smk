@@ -21,6 +21,7 @@ if reference():
             f"{P}/logs/reference_report.log",
         benchmark:
             f"{P}/benchmarks/reference_report.tsv"
+        localrule: True  # for the screen
         conda:
             "../../envs/mem1.yaml"
         resources:
@@ -45,6 +46,7 @@ if reference():
             f"{P}/logs/compare.log",
         benchmark:
             f"{P}/benchmarks/compare.tsv"
+        localrule: True  # for the screen
         conda:
             "../../envs/mem1.yaml"
         resources:

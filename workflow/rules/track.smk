@@ -8,6 +8,7 @@ rule track_init:
         f"{P}/logs/track_init.log",
     benchmark:
         f"{P}/benchmarks/track_init.tsv"
+    localrule: True  # one writer to the database, as far as that goes
     conda:
         "../../envs/mem1.yaml"
     resources:
@@ -31,6 +32,7 @@ rule track_run:
         f"{P}/logs/track_run/{{run}}.log",
     benchmark:
         f"{P}/benchmarks/track_run/{{run}}.tsv"
+    localrule: True  # one writer to the database, as far as that goes
     conda:
         "../../envs/mem1.yaml"
     resources:
@@ -57,6 +59,7 @@ rule track_results:
         f"{P}/logs/track_results.log",
     benchmark:
         f"{P}/benchmarks/track_results.tsv"
+    localrule: True  # one writer to the database, as far as that goes
     conda:
         "../../envs/mem1.yaml"
     resources:
