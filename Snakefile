@@ -16,6 +16,8 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
+include: "workflow/rules/recover.smk"
 include: "workflow/rules/paths.smk"
 include: "workflow/rules/result_paths.smk"
 include: "workflow/rules/search_paths.smk"
@@ -42,6 +44,7 @@ localrules:
 # What cannot influence a result is environment, not configuration.
 prepare_environment()
 say_what_it_takes()
+recover()
 
 
 rule all:
@@ -66,6 +69,7 @@ include: "workflow/rules/index.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/distill.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/base.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/webshop.smk"
 include: "workflow/rules/webshop_evaluate.smk"

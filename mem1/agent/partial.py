@@ -1,18 +1,19 @@
 """Trajectories of an evaluation that is not finished yet, kept so that it can go on.
 
 The file begins with a header that says what the evaluation is made of; each further line is
-a finished trajectory. It is appended to, so its last line may be torn; that line is dropped.
+a finished trajectory behind its digest. It is appended to, so its last line may be torn. What
+follows the first line that is not whole is dropped, and played again.
 """
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from pydantic import ValidationError
-
 from mem1.errors import InputError
+from mem1.provenance import text_digest
 from mem1.records import Trajectory
 
 
@@ -23,7 +24,7 @@ class Partial:
     closes the file and keeps it.
 
     Raises:
-        InputError: the file belongs to another evaluation, or is damaged before its end.
+        InputError: the file belongs to another evaluation.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
@@ -35,20 +36,23 @@ class Partial:
     def _read(self) -> list[Trajectory]:
         if not self.path.is_file():
             return []
-        content = self.path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        header, *lines = whole.decode("utf-8", errors="replace").split("\n")[:-1] or [""]
-        if header and header != self._header:
+        header, *lines = self.path.read_bytes().splitlines(keepends=True) or [b""]
+        done: list[Trajectory] = []
+        whole = len(header)
+        if header.endswith(b"\n") and header.decode(errors="replace") != self._header + "\n":
             raise InputError(
                 f"{self.path} holds partial results made with other settings, inputs or code: "
                 f"remove it to start again, or restore what it was made with."
             )
-        try:
-            done = [Trajectory.model_validate_json(line) for line in lines]
-        except ValidationError as error:
-            raise InputError(f"{self.path} is damaged: remove it to start again.") from error
-        if len(whole) < len(content):
-            os.truncate(self.path, len(whole))
+        if not header.endswith(b"\n"):
+            lines, whole = [], 0
+        for line in lines:
+            digest, _, text = line.removesuffix(b"\n").partition(b" ")
+            if not line.endswith(b"\n") or hashlib.sha256(text).hexdigest().encode() != digest:
+                break
+            done.append(Trajectory.model_validate_json(text))
+            whole += len(line)
+        os.truncate(self.path, whole)
         return done
 
     def __enter__(self) -> Self:
@@ -74,4 +78,5 @@ class Partial:
 
     def add(self, trajectory: Trajectory) -> None:
         """Append a finished trajectory."""
-        self._write(trajectory.model_dump_json())
+        text = trajectory.model_dump_json()
+        self._write(f"{text_digest(text)} {text}")

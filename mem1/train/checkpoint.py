@@ -9,6 +9,7 @@ another number of processes can go on with them.
 """
 
 import fcntl
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,17 +82,45 @@ class Checkpoints:
             self._path(old).unlink(missing_ok=True)
 
     def latest(self) -> tuple[int, dict[str, Any]] | None:
-        """The newest (step, state), or None before the first; sets torch's generator.
+        """The newest whole (step, state), or None before the first; sets torch's generator.
+
+        From one before a damaged one, a training goes on to the same end.
 
         Raises:
-            InputError: it is damaged, or belongs to another configuration, start or data.
+            InputError: all are damaged, or it belongs to another configuration, start or data.
         """
         steps = self._steps()
-        if not steps:
-            return None
-        path = self._path(steps[-1])
-        manifest = read_json(path.with_suffix(".json"))
-        found = manifest["identity"]
+        for step in reversed(steps):
+            path = self._path(step)
+            if not self._whole(path):
+                if self._processes.first:
+                    print(f"{path} is damaged, and not used.", file=sys.stderr)
+                continue
+            state = torch.load(path, weights_only=True, mmap=True)
+            generators = state.pop("torch_rng")
+            rank = self._processes.rank
+            torch.set_rng_state(generators[rank if rank < len(generators) else 0])
+            return step, state
+        if steps:
+            raise InputError(
+                f"All checkpoints in {self.folder} are damaged: remove that folder to start from "
+                f"the beginning."
+            )
+        return None
+
+    def _whole(self, path: Path) -> bool:
+        """Whether the checkpoint at ``path`` is what was saved.
+
+        Raises:
+            InputError: it is of another training.
+        """
+        try:
+            manifest = read_json(path.with_suffix(".json"))
+            found, expected = manifest["identity"], manifest["sha256"]
+        except (InputError, KeyError, TypeError):
+            return False
+        if not path.is_file() or file_digest(path) != expected:
+            return False
         for name in sorted(found.keys() | self._identity.keys()):
             if found.get(name) != self._identity.get(name) and name not in self._accepted:
                 raise InputError(
@@ -99,16 +128,7 @@ class Checkpoints:
                     f"the folder {self.folder} to start from the beginning, or go on all the "
                     f"same with --accept {name} (MEM1_ACCEPT={name} in the workflow)."
                 )
-        if not path.is_file() or file_digest(path) != manifest["sha256"]:
-            raise InputError(
-                f"{path} is damaged: remove it and {path.with_suffix('.json').name} to go on "
-                f"from the checkpoint before."
-            )
-        state = torch.load(path, weights_only=True, mmap=True)
-        generators = state.pop("torch_rng")
-        rank = self._processes.rank
-        torch.set_rng_state(generators[rank if rank < len(generators) else 0])
-        return steps[-1], state
+        return True
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:06d}.pt"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config", "workflow", "mem1", "envs", "slurm")
+PARTS = ("Snakefile", "config", "workflow", "mem1", "envs", "slurm", "profiles")
 VERBS = (
     *("train_sft", "train_rl", "train_base", "evaluate", "make_world", "make_tokenizer"),
     *("import_sources", "import_hub", "build_index", "compose", "render_tables", "render_figures"),

@@ -1,5 +1,6 @@
 """Stands in for a command: writes the files that it would, with its arguments in them."""
 
+import json
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -43,7 +44,10 @@ def write(path: Path) -> None:
     """Write the command and its configuration, so that what changes them changes the file."""
     config = [Path(value) for key, value in options.items() if key == "--config"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*sys.argv, *(c.read_text() for c in config)]), encoding="utf-8")
+    lines = [*sys.argv, *(c.read_text() for c in config)]
+    manifest_like = path.name.endswith("manifest.json")  # one that is no JSON would be damaged
+    text = json.dumps(lines) if manifest_like else "\n".join(lines)
+    path.write_text(text, encoding="utf-8")
 
 
 verb = Path(sys.argv[0]).stem

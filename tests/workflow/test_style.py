@@ -82,5 +82,8 @@ def test_cluster_profile_has_what_snakemake_needs():
     assert "cores" not in profile
 
 
-def test_no_default_profile_overrides_the_cluster():
-    assert not (ROOT / "profiles").exists()
+def test_the_default_profile_overrides_nothing_of_the_cluster():
+    profiles = ROOT / "profiles"
+    assert [path.name for path in profiles.iterdir()] == ["default"]
+    default = yaml.safe_load((profiles / "default/profile.yaml").read_text(encoding="utf-8"))
+    assert default == {"rerun-incomplete": True}

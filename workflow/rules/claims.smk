@@ -26,7 +26,7 @@ rule render_claims:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=15,
+        runtime=minutes(15),
     params:
         records=lambda wildcards: f"{P}/eval",
         train=lambda wildcards: f"--train-dir {P}/train" if compared() else "",

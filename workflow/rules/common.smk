@@ -67,8 +67,13 @@ def code(verb):
 
 
 def section(wildcards):
-    """The frozen section of a stage as one line of JSON, keys in order."""
-    values = stages.frozen(CONFIG, wildcards.stage).model_dump(mode="json")
+    """The frozen section of a stage."""
+    return one_line(stages.frozen(CONFIG, wildcards.stage))
+
+
+def one_line(settings):
+    """Settings as one line of JSON, keys in order."""
+    values = settings.model_dump(mode="json")
     return json.dumps(values, sort_keys=True, ensure_ascii=False)
 
 

@@ -23,7 +23,9 @@ rule distill:
     threads: 1
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.model),
-        runtime=240,
+        runtime=minutes(240, at_full_scale=1440),
+        gpu=gpus(),
+        cpus_per_task=cpus,
     params:
         made_of=system_arguments("train"),
         student=subpath(input.student, parent=True),

@@ -25,7 +25,9 @@ rule evaluate:
     threads: 1
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.model),
-        runtime=60,
+        runtime=minutes(60, at_full_scale=1440),
+        gpu=gpus(),
+        cpus_per_task=cpus,
     params:
         made_of=system_arguments("test"),
     shell:

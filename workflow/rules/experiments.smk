@@ -38,7 +38,9 @@ if CONFIG.mask_gap.system:
         threads: 1
         resources:
             mem_mb=2000,
-            runtime=30,
+            runtime=minutes(30),
+            gpu=gpus(),
+            cpus_per_task=cpus,
         params:
             model=lambda wildcards: system_model(CONFIG.mask_gap),
             records=lambda wildcards: f"{P}/eval",
@@ -91,7 +93,7 @@ if CONFIG.retrieval_report.k is not None:
         threads: 1
         resources:
             mem_mb=3000,
-            runtime=60,
+            runtime=minutes(60),
         params:
             index=subpath(input.index, parent=True),
             calls=lambda wildcards: recorded_calls(),

@@ -36,7 +36,7 @@ rule render_figures:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=15,
+        runtime=minutes(15),
     params:
         records=lambda wildcards: f"{P}/eval",
         tasks=lambda wildcards: f"{P}/tasks",

@@ -15,11 +15,12 @@ if CONFIG.sources.kind == "hub":
             f"{P}/benchmarks/import_questions/{{split}}.tsv"
         wildcard_constraints:
             split="train|test",
+        localrule: True  # nodes of a cluster often have no internet
         conda:
             "../../envs/mem1.yaml"
         resources:
             mem_mb=4000,
-            runtime=60,
+            runtime=minutes(60),
         params:
             folder=subpath(output.manifest, parent=True),
         shell:
@@ -37,11 +38,12 @@ if CONFIG.sources.kind == "hub":
             f"{P}/logs/import_corpus.log",
         benchmark:
             f"{P}/benchmarks/import_corpus.tsv"
+        localrule: True  # nodes of a cluster often have no internet
         conda:
             "../../envs/mem1.yaml"
         resources:
             mem_mb=4000,
-            runtime=240,
+            runtime=minutes(240),
         params:
             folder=subpath(output.manifest, parent=True),
         shell:

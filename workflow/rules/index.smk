@@ -23,7 +23,9 @@ rule encode_passages:
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=240,
+        runtime=minutes(240),
+        gpu=gpus(),
+        cpus_per_task=cpus,
     shell:
         "python -m mem1.encode_passages --config {input.config} --passages {input.passages}"
         " --shard {wildcards.scatteritem} --output {output.vectors} --threads {threads}"
@@ -47,7 +49,8 @@ rule build_index:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=lambda wildcards, input: building(input),
-        runtime=lambda wildcards, input: max(15, int(input.size_mb / 20)),
+        runtime=lambda wildcards, input, attempt: attempt
+        * max(15, int(input.size_mb / 20)),
     params:
         folder=subpath(output.manifest, parent=True),
         vectors=lambda wildcards, input: (

@@ -20,7 +20,7 @@ rule view:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=15,
+        runtime=minutes(15),
     params:
         tokenizer=subpath(input.tokenizer, parent=True),
     shell:

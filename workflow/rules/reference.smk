@@ -21,11 +21,12 @@ if reference():
             f"{P}/logs/reference_report.log",
         benchmark:
             f"{P}/benchmarks/reference_report.tsv"
+        localrule: True  # for the screen
         conda:
             "../../envs/mem1.yaml"
         resources:
             mem_mb=500,
-            runtime=5,
+            runtime=minutes(5),
         params:
             results=subpath(output[0], parent=True),
             reference=subpath(input.reference, parent=True),
@@ -45,11 +46,12 @@ if reference():
             f"{P}/logs/compare.log",
         benchmark:
             f"{P}/benchmarks/compare.tsv"
+        localrule: True  # for the screen
         conda:
             "../../envs/mem1.yaml"
         resources:
             mem_mb=500,
-            runtime=5,
+            runtime=minutes(5),
         params:
             results=subpath(input.page, parent=True),
             reference=subpath(input.reference, parent=True),

@@ -30,7 +30,7 @@ rule verify:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=500,
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python -m mem1.verify --manifests {input.manifests} --output {output}"
         " 2>&1 | tee {log} >&2"
@@ -73,7 +73,7 @@ rule render_tables:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=15,
+        runtime=minutes(15),
     params:
         records=lambda wildcards: f"{P}/eval",
         train=lambda wildcards: f"--train-dir {P}/train" if compared() else "",

@@ -17,7 +17,7 @@ rule compose:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     params:
         seed=CONFIG.seed,
     shell:

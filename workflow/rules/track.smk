@@ -8,11 +8,12 @@ rule track_init:
         f"{P}/logs/track_init.log",
     benchmark:
         f"{P}/benchmarks/track_init.tsv"
+    localrule: True  # one writer to the database, as far as that goes
     conda:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     shell:
         'python -m mem1.track_init --tracking-uri "$MLFLOW_TRACKING_URI" --output {output}'
         " 2>&1 | tee {log} >&2"
@@ -31,11 +32,12 @@ rule track_run:
         f"{P}/logs/track_run/{{run}}.log",
     benchmark:
         f"{P}/benchmarks/track_run/{{run}}.tsv"
+    localrule: True  # one writer to the database, as far as that goes
     conda:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python -m mem1.track_run --config {input.config} --output {output}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
@@ -57,11 +59,12 @@ rule track_results:
         f"{P}/logs/track_results.log",
     benchmark:
         f"{P}/benchmarks/track_results.tsv"
+    localrule: True  # one writer to the database, as far as that goes
     conda:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     shell:
         "python -m mem1.track_results --output {output} --others {input.others}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'

@@ -29,7 +29,9 @@ rule train_sft:
     threads: 1
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.start),
-        runtime=60,
+        runtime=minutes(60, at_full_scale=1440),
+        gpu=gpus(),
+        cpus_per_task=cpus,
     params:
         start=start_folder,
         tokenizer=subpath(input.tokenizer, parent=True),
@@ -73,8 +75,11 @@ rule train_rl:
     threads: 1
     resources:
         mem_mb=lambda wildcards, input: memory(3000, input.index, input.start),
-        runtime=60,
-        processes=1,  # more with rl.engine: zero3; threads are those of all of them
+        runtime=minutes(60, at_full_scale=1440),
+        gpu=gpus(),
+        cpus_per_task=cpus,
+        nodes=1,
+        processes=1,  # on each; more with rl.engine: zero3; threads are those of all of them
     params:
         start=start_folder,
         index=lambda wildcards: index_folder("train"),
@@ -82,36 +87,10 @@ rule train_rl:
         folder=subpath(output.manifest, parent=True),
         experiment=CONFIG.preset,
     shell:
-        "python -m mem1.launch {resources.processes} train_rl --config {input.config}"
+        "python -m mem1.launch {resources.processes} --nodes {resources.nodes} train_rl"
+        " --config {input.config}"
         " --start {params.start} --tasks {input.tasks} --passages {input.passages}"
         " --index {params.index} --checkpoint-dir {params.checkpoints}"
         " --output-dir {params.folder}"
         " --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
-
-
-if CONFIG.preset == "base":
-
-    rule base:
-        input:
-            config=f"{P}/config/base.json",
-            code=code("train_base"),
-        output:
-            touch(f"{P}/base.done"),
-        log:
-            f"{P}/logs/base.log",
-        benchmark:
-            f"{P}/benchmarks/base.tsv"
-        conda:
-            "../../envs/mem1.yaml"
-        threads: 2  # the number decides the last bits; the committed model had two
-        resources:
-            mem_mb=4000,
-            runtime=1440,
-        params:
-            checkpoints=lambda wildcards: checkpoints("base", "base"),
-            folder=repository(CONFIG.base_model),
-        shell:
-            "python -m mem1.train_base --config {input.config} --threads {threads}"
-            " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
-            " 2>&1 | tee {log} >&2"

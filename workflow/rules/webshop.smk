@@ -18,7 +18,7 @@ rule make_shop:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     params:
         seed=CONFIG.seed,
         folder=subpath(output.manifest, parent=True),
@@ -41,7 +41,7 @@ rule make_shop_tokenizer:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     params:
         folder=subpath(output.tokenizer, parent=True),
     shell:
@@ -74,7 +74,7 @@ rule train_shop:
     threads: 1
     resources:
         mem_mb=3000,
-        runtime=60,
+        runtime=minutes(60),
     params:
         start=shop_start,
         tokenizer=subpath(input.tokenizer, parent=True),

@@ -28,7 +28,7 @@ rule evaluate_shop:
     threads: 1
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.goals, input.model),
-        runtime=60,
+        runtime=minutes(60),
     params:
         model=lambda wildcards, input: (
             f"--model {shop_model(wildcards)}" if input.model else ""

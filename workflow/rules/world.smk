@@ -19,7 +19,7 @@ if generated():
             "../../envs/mem1.yaml"
         resources:
             mem_mb=1000,
-            runtime=10,
+            runtime=minutes(10),
         params:
             seed=CONFIG.seed,
             folder=subpath(output.manifest, parent=True),
@@ -45,7 +45,7 @@ elif CONFIG.sources.kind == "files":
             "../../envs/mem1.yaml"
         resources:
             mem_mb=2000,
-            runtime=15,
+            runtime=minutes(15),
         params:
             folder=subpath(output.manifest, parent=True),
         shell:
@@ -68,7 +68,7 @@ rule make_tokenizer:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=minutes(10),
     params:
         source=lambda wildcards, input: (
             f"--passages {input.passages}" if input.passages else "--atlas"

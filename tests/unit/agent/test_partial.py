@@ -50,9 +50,15 @@ def test_results_of_another_evaluation_are_refused_and_kept(tmp_path: Path) -> N
     assert path.read_bytes() == before
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", [(b'"task_id":"b"', b'"task_id":"x"'), (b"{", b"\x00"), (b" ", b"")])
+def test_trajectories_from_the_first_damaged_line_on_are_dropped(
+    harm: tuple[bytes, bytes], tmp_path: Path
+) -> None:
     path = tmp_path / "p"
-    keep(path, "a", "b")
-    path.write_text(path.read_text().replace('"task_id":"a"', '"task_id":7'))
-    with pytest.raises(InputError, match="damaged"):
-        Partial(path, HEADER)
+    keep(path, "a", "b", "c")
+    header, first, second, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + first + second.replace(*harm, 1) + third)
+
+    assert Partial(path, HEADER).done == [finished("a")]
+    keep(path, "d")
+    assert Partial(path, HEADER).done == [finished("a"), finished("d")]

@@ -1,5 +1,6 @@
 """Checkpoints: the newest two, never half, never another run's."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,13 +67,30 @@ def test_another_code_is_accepted_when_asked(tmp_path: Path) -> None:
     assert found[0] == 1
 
 
-def test_damage_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["step-000002.pt", "step-000002.json"])
+@pytest.mark.parametrize("damage", [lambda text: text[:-40], lambda text: b"x" + text[1:], None])
+def test_a_damaged_checkpoint_is_passed_over(
+    name: str, damage: Callable[[bytes], bytes] | None, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    for step in (1, 2):
+        checkpoints.save(step, state(step))
+    path = tmp_path / name
+    path.write_bytes(damage(path.read_bytes())) if damage else path.unlink()
+
+    found = checkpoints.latest()
+
+    assert found is not None
+    assert found[0] == 1
+
+
+def test_damage_of_all_is_named(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, IDENTITY)
     checkpoints.save(1, state(1))
     path = tmp_path / "step-000001.pt"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
-    with pytest.raises(InputError, match=r"step-000001\.pt is damaged"):
+    with pytest.raises(InputError, match="All checkpoints in .* are damaged: remove that folder"):
         checkpoints.latest()
 
 

@@ -1,0 +1,37 @@
+# What an earlier run may have left behind: its lock, if it was killed, and damaged files. Functions
+# only; they read CONFIG and P.
+import sys
+from pathlib import Path
+
+from mem1 import damage, runs, stages
+from mem1.errors import InputError
+
+
+def recover():
+    """Let this run go on where an earlier one was killed, or its files were damaged.
+
+    A dry run only says what is damaged. While another run is at work here, nothing is touched:
+    Snakemake's own lock keeps this one from starting.
+    """
+    dry = workflow.output_settings.dryrun
+    if not workflow.is_main_process or not (dry or runs.take_over(Path(".snakemake"))):
+        return
+    for path in [] if dry else altered_sections():
+        path.unlink()
+    for found in damage.find(Path(P)):
+        todo = "to be made again"
+        if not dry:
+            todo = f"it is in {damage.put_aside(Path(P), found)} now, and made again"
+        told = f"{found.path} is not what {found.manifest} says: {todo}."
+        print(told, file=sys.stderr, flush=True)
+
+
+def altered_sections():
+    """Frozen sections that do not say what the configuration does: damaged, or older."""
+    for path in Path(P, "config").glob("*.json"):
+        try:
+            settings = stages.frozen(CONFIG, path.stem)
+        except (InputError, KeyError):
+            continue  # of a stage that there is no more
+        if path.read_bytes() != f"{one_line(settings)}\n".encode():
+            yield path
