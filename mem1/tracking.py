@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from mem1.errors import InputError
+from mem1.keys import hidden
 from mem1.provenance import json_digest, read_json, write_json
 
 STATE = "mlflow_run.json"  # in a training's state folder: which MLflow run continues
@@ -42,10 +43,10 @@ def database(uri: str) -> Path | None:
 
 
 def display(uri: str) -> str:
-    """``uri`` without the folders above the working directory, for receipts."""
+    """``uri`` for receipts: without a password, and without folders above the working directory."""
     file = database(uri)
     if file is None:
-        return uri
+        return hidden(uri)
     here = Path.cwd()
     name = file.relative_to(here) if file.is_absolute() and file.is_relative_to(here) else file.name
     return f"sqlite:///{name}"
@@ -286,7 +287,7 @@ class Live:
 
 
 def _warn(reason: object) -> None:
-    first = (str(reason).splitlines() or [type(reason).__name__])[0]
+    first = hidden((str(reason).splitlines() or [type(reason).__name__])[0])
     print(
         f"warning: no live metrics from here on ({first}); the training goes on, and "
         f"mem1.track_run can add them later.",
