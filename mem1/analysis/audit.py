@@ -9,6 +9,7 @@ what the manifests say of each other.
 import argparse
 import csv
 import io
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,7 @@ from typing import Any
 
 from mem1 import manifest
 from mem1.analysis import material, reference, rendered
-from mem1.analysis.chain import SINCE, Break, Chain, Kind, Link, link
+from mem1.analysis.chain import DATA, SINCE, Break, Chain, Kind, Link, link
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json
 
@@ -80,11 +81,16 @@ def of_run(folder: Path) -> Report:
     settings = {json_digest(read_json(path)) for path in (folder / "config").glob("*.json")}
 
     @cache
-    def now(path: str) -> str | None:
+    def now(path: str, recorded: str) -> str | None:
+        if path.startswith(DATA):
+            data = os.environ.get(DATA[1:])
+            if data is None:
+                return recorded
+            path = f"{data}{path.removeprefix(DATA)}"
         return manifest.digest(base / path) if (base / path).exists() else None
 
     breaks = [
-        *chain.changed(lambda path, recorded: now(path)),
+        *chain.changed(now),
         *chain.breaks(settings, lambda path: _raw(path, place)),
     ]
     cells, different = _cells(folder, base, found[TABLES])

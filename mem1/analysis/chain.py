@@ -17,6 +17,7 @@ from mem1.dependencies import code_digest
 from mem1.manifest import KEYS
 
 Kind = Literal["file", "input", "origin", "raw", "settings", "code"]
+DATA = "$MEM1_SAMPLE_DATA"  # the folder that imported files lie below
 SINCE: frozenset[Kind] = frozenset({"raw", "settings", "code"})  # changed since, not broken
 
 
@@ -70,6 +71,10 @@ def link(name: str, values: Mapping[str, Any], place: str, files: Iterable[str])
     if "corpus" in values and "files" in values:
         inputs = {called("passages.jsonl"): values["corpus"]}
         return Link(name, "build_index", inputs=inputs, outputs=made(values["files"]))
+    if "files" in values and "inputs" in values:  # an import
+        read = values["inputs"] if isinstance(values["inputs"], Mapping) else {}
+        raw = {f"{DATA}/{path}": sha for path, sha in read.items() if isinstance(sha, str)}
+        return Link(name, inputs=raw, outputs=made(values["files"]))
     outputs = values.get("outputs")
     if not isinstance(outputs, Mapping):
         return (
