@@ -5,9 +5,11 @@
 #                  new run with them by snakemake --cores all compare
 # TORCH_INDEX=URL  a further package index for PyTorch, for example
 #                  https://download.pytorch.org/whl/cpu (smaller, no CUDA)
+# LOCK=FILE        set up from a lock with hashes in envs/, and refuse every other file
 PYTHON ?= python3.11
 TORCH_INDEX ?=
 PRESET ?= mini
+LOCK ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -25,8 +27,13 @@ setup: $(READY)
 
 $(READY): pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv || { echo "Install Python 3.11 with venv (Debian: python3.11-venv)."; exit 1; }
+ifeq ($(LOCK),)
 	$(BIN)/pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
 	$(BIN)/pip install -c requirements.lock -e '.[dev]'
+else
+	$(BIN)/pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --require-hashes -r $(LOCK)
+	$(BIN)/pip install --no-deps --no-build-isolation -e .
+endif
 	touch $(READY)
 
 reproduce: setup

@@ -66,7 +66,9 @@ def main(folder: Path) -> None:
     parts = rows // settings["trl_batch"]
     clock = Clock()
     trainer = GRPOTrainer(
-        model=AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32),
+        model=AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True
+        ),
         reward_funcs=[clock.reward],
         args=GRPOConfig(
             output_dir=str(folder / "trl"),

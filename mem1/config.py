@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from mem1.config_learning import Base, Distill, Rl, Section, Sft, Share
+from mem1.config_paths import Inside, Name
 from mem1.config_retrieval import Encoder, Retrieval, RetrievalReport
 from mem1.config_sources import Sources
 from mem1.config_systems import SHOPS, Evaluation, Policy, Run, System
@@ -191,7 +192,7 @@ class Config(Section):
         description="training seeds: every run is made once for each, which is added to its own; "
         "the first is 0",
     )
-    base_model: str = Field(description="folder of the committed base model")
+    base_model: Inside = Field(description="folder of the committed base model")
     world: World
     sources: Sources
     retrieval: Retrieval
@@ -203,8 +204,8 @@ class Config(Section):
     sft: Sft
     distill: Distill
     rl: Rl
-    runs: dict[str, Run]
-    systems: dict[str, System]
+    runs: dict[Name, Run]
+    systems: dict[Name, System]
     evaluation: Evaluation
     vllm: Vllm
     mask_gap: MaskGap

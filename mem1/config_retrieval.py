@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from mem1.config_learning import Section, Share
+from mem1.config_paths import Inside
 
 RetrievalKind = Literal["bm25", "dense", "hybrid", "web"]
 # YAML reads a plain `off` as false.
@@ -32,7 +33,7 @@ NEEDS: dict[RetrievalKind, tuple[str, ...]] = {
 class Encoder(Section):
     """A model that makes one vector of a text, as sentence-transformers and E5 do."""
 
-    model: str = Field(
+    model: Inside = Field(
         min_length=1,
         description="a folder, package:NAME for the folder `model` of an installed package, or a "
         "name on the Hugging Face Hub",

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mem1.config_learning import Section
+from mem1.config_paths import Inside
 
 Layout = Literal[
     "titles",
@@ -30,7 +31,7 @@ class File(Section):
     """A file of questions or passages, below the folder named by MEM1_SAMPLE_DATA."""
 
     layout: Layout = Field(description="as its set is published; see mem1.tasks.layouts")
-    path: str = Field(min_length=1, description="seen from the folder")
+    path: Inside = Field(min_length=1, description="seen from the folder")
 
 
 class Sources(Section):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from mem1.config_learning import Section
+from mem1.config_paths import Inside
 from mem1.config_retrieval import ADDRESS
 
 UNVERIFIED = "unverified"
@@ -44,7 +45,7 @@ class Server(Section):
         description="tokens: /completions with token ids, as vLLM takes them; text: /completions "
         "with text; chat: /chat/completions, for servers that have nothing else"
     )
-    tokenizer: str = Field(
+    tokenizer: Inside = Field(
         min_length=1,
         description="a folder, or a name on the Hub: the model's tokenizer; with text and chat "
         "it only counts",
@@ -53,7 +54,9 @@ class Server(Section):
         default=None, description="of tokenizer on the Hub: the commit; null for a folder"
     )
     key: str | None = Field(
-        default=None, description="environment variable that holds the key; null: none is sent"
+        default=None,
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        description="environment variable that holds the key; null: none is sent",
     )
     concurrency: int = Field(default=10, ge=1, le=1024, description="requests at once; paper 10")
     timeout: float = Field(
@@ -74,7 +77,7 @@ class System(Section):
     run: str | None = Field(
         default=None, description="hf, vllm: training run that gives the weights, or null"
     )
-    model: str | None = Field(
+    model: Inside | None = Field(
         default=None,
         min_length=1,
         description="hf, vllm, in place of run: a folder, or a name on the Hub; its own tokenizer "

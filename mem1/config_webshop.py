@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from mem1.config_learning import Optimizer, Section, ShopImperfections
+from mem1.config_paths import Inside, Name
 from mem1.config_systems import SHOPS, Run, System
 
 
@@ -18,7 +19,7 @@ class Shop(Section):
     protocol: Literal["mini", "official-1k-synthetic", "human"] = Field(
         description="which catalogue and goals; see docs/webshop.md"
     )
-    catalogue: str | None = Field(
+    catalogue: Inside | None = Field(
         description="folder of the published files, seen from the repository; null: generated"
     )
     mode: Literal["compact", "text", "text_rich"] = Field(description="how pages read")
@@ -65,8 +66,8 @@ class WebShop(Section):
     agent: dict[str, Any] = Field(description="settings of the section agent that differ here")
     sft: ShopSft
     rl: dict[str, Any] = Field(description="settings of the section rl that differ here")
-    runs: dict[str, Run] = Field(description="as in the section runs; start: base or a run here")
-    systems: dict[str, System] = Field(description="as in the section systems")
+    runs: dict[Name, Run] = Field(description="as in the section runs; start: base or a run here")
+    systems: dict[Name, System] = Field(description="as in the section systems")
 
     @model_validator(mode="after")
     def _runs_of_shops(self) -> "WebShop":

@@ -3,13 +3,15 @@
 A manifest lies beside its result and is written last. Its keys: ``command``; ``config``,
 the digest of the frozen section; ``code``, the digest of the command's sources; ``inputs``
 and ``outputs``, digests by path (inputs relative to the working directory, outputs relative
-to the manifest). A folder's digest covers all files in it.
+to the manifest); and ``made``, the commit, versions and machine, which no digest covers. A
+folder's digest covers all files in it.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mem1 import made
 from mem1.dependencies import code_digest
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json, tree_digest
@@ -49,6 +51,7 @@ def describe(
         "code": code_digest(command),
         "inputs": {path.as_posix(): digest(path) for path in inputs},
         "outputs": {name: digest(path) for name, path in sorted(outputs.items())},
+        made.KEY: made.here(),
     }
 
 

@@ -26,47 +26,10 @@ def main(argv: Sequence[str]) -> None:
     cli.add_analysis(parser)
     args = parser.parse_args(argv)
 
-    from mem1.analysis import (
-        ablation_tables,
-        ablations,
-        claim_registry,
-        latex,
-        material,
-        paper_tables,
-        ratios,
-        summary,
-        table1,
-        table2,
-        tables,
-    )
+    from mem1.analysis import material, rendered
 
     read = material.read(args)
-    measured, trained = read.evidence.measured, read.evidence.curves
-    analysis, paper = read.evidence.analysis, read.evidence.expected
-    cells = summary.summarize(measured, analysis)
-    rows = tables.lines(cells, analysis, paper)
-    others = tables.other_lines(analysis, paper)
-    divided = ratios.ratios(measured, analysis, paper)
-    gains = ratios.gains(measured, analysis)
-    headline = claim_registry.headline(read.evidence)
-    texts = {
-        "table1.csv": tables.to_csv([*rows, *others]),
-        "table1.md": table1.short(rows, headline, analysis),
-        "table1-full.md": table1.full(rows, others, divided, gains, analysis, paper),
-        "table1.tex": latex.by_horizon(rows, analysis),
-        "ratios.csv": ratios.to_csv(divided, gains),
-        "ratios.md": table1.ratio_section(divided, gains, analysis),
-    }
-    arms = ablations.summarize(measured, analysis)
-    ends = ablations.trained(trained, analysis)
-    for sheet in (
-        table2.table2(read.evidence.shopped, analysis, paper),
-        paper_tables.table3(cells, analysis, paper),
-        paper_tables.table4(cells, analysis, paper),
-        paper_tables.format_reward(arms, ends, analysis, paper),
-    ):
-        texts |= paper_tables.files(sheet, analysis)
-    texts |= ablation_tables.texts(measured, trained, analysis, paper)
+    texts = rendered.tables_of(read.evidence)
     material.write("render_tables", args, read, texts, "manifest.json")
     print(texts["table1.md"])
 

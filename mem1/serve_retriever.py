@@ -7,7 +7,9 @@ index. Output: the address, one line on the screen when the server is ready. It 
     GET  /health   digests of the retriever and of its passages, their number, version
 
 until SIGTERM, and finishes what is under way then. It listens to this machine alone unless
---host says otherwise, and there is no password. Set retrieval.url to its address to search there.
+--host says otherwise, and then it wants a token: put the same one into MEM1_RETRIEVER_TOKEN here
+and where it is asked (for --web-stand-in, there into SERPER_API_KEY). Connections are not
+encrypted. Set retrieval.url to its address to search there.
 
 With --web-stand-in it answers POST /search in the format of Serper's web search instead, from
 the same passages: a stand-in for the web, for tests and for trying retrieval.kind: web offline.
@@ -27,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
     """Load the index and serve it.
 
     Raises:
-        InputError: bad settings or files, or the address cannot be had.
+        InputError: bad settings or files, no token, or the address cannot be had.
     """
     parser = cli.parser(__doc__)
     parser.add_argument(
@@ -43,11 +45,19 @@ def main(argv: Sequence[str]) -> None:
     )
     args = parser.parse_args(argv)
 
+    from mem1 import keys
+    from mem1.errors import InputError
     from mem1.provenance import read_json
     from mem1.retrieval import server
     from mem1.retrieval.bm25 import MANIFEST  # every index has one
     from mem1.retrieval.open import open_retriever
 
+    token = keys.read(keys.RETRIEVER_TOKEN)
+    if token is None and not server.is_local(args.host):
+        raise InputError(
+            f"Other machines could search at {args.host}: set the environment variable "
+            f"{keys.RETRIEVER_TOKEN} to a secret of your choice, or listen at 127.0.0.1."
+        )
     settings = cli.read_section(args.config, config_retrieval.Retrieval)
     own = settings.model_copy(update={"url": None, "cache": "off"})
     retriever = open_retriever(own, args.index, args.passages, args.threads)
@@ -59,7 +69,8 @@ def main(argv: Sequence[str]) -> None:
         app = server.application(
             retriever, limits, settings.k, made.get("passages"), made.get("corpus")
         )
-    server.serve(app, args.host, args.port, lambda address: print(address, flush=True))
+    guarded = app if token is None else server.guarded(app, token)
+    server.serve(guarded, args.host, args.port, lambda address: print(address, flush=True))
 
 
 if __name__ == "__main__":

@@ -139,11 +139,12 @@ def play(
     Raises:
         InputError: a prompt does not fit, or a server fails.
     """
+    from mem1 import made
     from mem1.agent import continuous, partial, rollout
     from mem1.agent.engines.base import Sampling
 
     by_id = {task.id: task for task in tasks}
-    with partial.Partial(kept, made_from) as unfinished:
+    with partial.Partial(kept, made.without(made_from)) as unfinished:
         done = {trajectory.task_id: trajectory for trajectory in unfinished.done}
 
         def finish(trajectory: "Trajectory") -> None:

@@ -8,7 +8,6 @@ Nothing of MLflow is imported unless a tracking address is given.
 """
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from mem1.errors import InputError
+from mem1.keys import hidden
+from mem1.made import commit
 from mem1.provenance import json_digest, read_json, write_json
 
 STATE = "mlflow_run.json"  # in a training's state folder: which MLflow run continues
@@ -42,10 +43,10 @@ def database(uri: str) -> Path | None:
 
 
 def display(uri: str) -> str:
-    """``uri`` without the folders above the working directory, for receipts."""
+    """``uri`` for receipts: without a password, and without folders above the working directory."""
     file = database(uri)
     if file is None:
-        return uri
+        return hidden(uri)
     here = Path.cwd()
     name = file.relative_to(here) if file.is_absolute() and file.is_relative_to(here) else file.name
     return f"sqlite:///{name}"
@@ -143,23 +144,6 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     for key, inner in value.items():
         flat |= flatten(inner, f"{prefix}.{key}" if prefix else str(key))
     return flat
-
-
-def commit() -> str:
-    """The git commit of the code, ``-dirty`` when tracked files differ; ``unknown`` outside."""
-    folder = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=20
-        )
-        return done.stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
-        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
 
 
 def saved_run(state_dir: Path, params: Mapping[str, Any]) -> str | None:
@@ -286,7 +270,7 @@ class Live:
 
 
 def _warn(reason: object) -> None:
-    first = (str(reason).splitlines() or [type(reason).__name__])[0]
+    first = hidden((str(reason).splitlines() or [type(reason).__name__])[0])
     print(
         f"warning: no live metrics from here on ({first}); the training goes on, and "
         f"mem1.track_run can add them later.",

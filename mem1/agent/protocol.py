@@ -14,6 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from mem1.agent.disguise import suspect, unmasked
+
 THINK, END_THINK = "<think>", "</think>"
 SEARCH, END_SEARCH = "<search>", "</search>"
 ANSWER, END_ANSWER = "<answer>", "</answer>"
@@ -29,14 +31,19 @@ _OUTPUT = re.compile(
     r"(?:<search>(?P<query>.*?)</search>|<answer>(?P<answer>.*?)</answer>)",
     re.DOTALL,
 )
-_NAMES = (  # of the tags of all forms, and of what memories and requests stand between
-    "think|search|answer|information|tool_call|tool_response|tools|memory|summary|note"
+_NAMES = (  # of the tags of all forms, of what memories and requests stand between, and of chats
+    "think|search|answer|information|tool_call|tool_response|tools|memory|summary|note|evolution"
+    "|s|bos|eos|pad|unk|sys|start_of_turn|end_of_turn"
 )
-_MARKUP = re.compile(rf"<(\s*/?\s*(?:{_NAMES})\s*/?\s*)>", re.IGNORECASE)
-_CHAT = re.compile(r"<(\|[^<>|\n]{1,40}\|)>")  # <|im_end|> and the like, whatever the tokenizer
+_MARKS = re.compile(  # in lower case; what is replaced are the groups `open` and `close`
+    rf"(?P<open><)\s*/?\s*(?:{_NAMES})\s*/?\s*(?P<close>>)"
+    rf"|(?P<unclosed><)/?(?:{_NAMES})\b"  # with attributes, or closed in another passage
+    r"|(?P<chat><)\|[^<>|\n]{1,40}\|(?P<end>>)"  # <|im_end|> and the like, whatever the tokenizer
+    r"|(?P<square>\[)\s*/?\s*(?:hint|inst\b)"
+)
+_HARMLESS = {"<": "(", ">": ")", "[": "("}
 _BLOCK = re.compile(r"<(search|answer)>(.*?)</\1>", re.DOTALL)
 _STATE = re.compile(r"<think>(.*?)</think>", re.DOTALL)
-_HINT = re.compile(r"\[(\s*/?\s*HINT)", re.IGNORECASE)
 _LEFT = re.compile(r"\[HINT: YOU HAVE (\d+) TURNS LEFT\]")
 
 
@@ -97,12 +104,22 @@ def neutralize(text: str) -> str:
 
     ``</information>`` becomes ``(/information)``, ``<|im_end|>`` becomes ``(|im_end|)`` and
     ``[HINT`` becomes ``(HINT``: readable, and no longer able to close a block or to speak as the
-    agent, the user or the environment.
+    agent, the user or the environment. The same holds for what only looks like a tag
+    (``agent.disguise``).
     """
-    previous = None
-    while previous != text:  # removing one tag may join the halves of another
-        previous = text
-        text = _HINT.sub(r"(\1", _CHAT.sub(r"(\1)", _MARKUP.sub(r"(\1)", text)))
+    while suspect(text):  # removing one tag may join the halves of another
+        seen, places = unmasked(text)
+        found = [
+            match.start(name)
+            for match in _MARKS.finditer(seen)
+            for name, group in match.groupdict().items()
+            if group is not None
+        ]
+        if not found:
+            break
+        for at in sorted(found, reverse=True):
+            start, end = places[at]
+            text = f"{text[:start]}{_HARMLESS[seen[at]]}{text[end:]}"
     return text
 
 

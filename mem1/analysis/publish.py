@@ -15,6 +15,7 @@ from mem1.analysis import seen, traces
 from mem1.analysis.metrics import METRICS, SHOPPING
 from mem1.analysis.summary import by_task, read_metrics
 from mem1.errors import InputError
+from mem1.keys import hidden
 from mem1.provenance import file_digest, json_digest, read_json
 from mem1.records import StepMetrics, Trajectory, read_jsonl
 
@@ -26,8 +27,8 @@ def _absent(error: ImportError) -> InputError:
 
 
 def _broken(uri: str, error: Exception) -> InputError:
-    first = (str(error).splitlines() or [type(error).__name__])[0]
-    return InputError(f"The tracker at {uri} failed ({first}): check it and run again.")
+    first = hidden((str(error).splitlines() or [type(error).__name__])[0])
+    return InputError(f"The tracker at {hidden(uri)} failed ({first}): check it and run again.")
 
 
 @contextmanager

@@ -5,28 +5,24 @@ what made it: commit, machine, versions of libraries, digests of settings, code 
 """
 
 import json
-import platform
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from mem1 import tracking
 from mem1.config_learning import Section
 from mem1.errors import InputError
+from mem1.made import here, without
 from mem1.provenance import file_digest, json_digest, read_json
 
 MANIFEST = "reference.json"
-LIBRARIES = ("torch", "transformers", "deepspeed", "tokenizers", "numpy", "bm25s", "matplotlib")
 KEPT = {  # folder of the results -> files of it that are kept
     "tables": ("*.csv", "*.md", "*.tex"),
     "figures": ("*.csv", "*.md", "*.png", "*.svg"),
     ".": ("claims.md", "claims.json"),
 }
-COMMANDS = ("*.manifest.json", "tables/manifest.json", "figures/manifest.json")
-TRAINED = "train/*/manifest.json"
+STATE = ("checkpoints", "cache", "tracking")  # folders without results
 
 
 class Kept(Section):
@@ -52,42 +48,16 @@ class Reference(Section):
     preset: str
     made: Made
     commands: dict[str, dict[str, Any]] = Field(
-        description="manifest to the digests of code, settings and inputs that it records"
+        description="manifest to what it says: digests of code, settings, inputs and outputs"
     )
     files: dict[str, Kept]
-
-
-def machine() -> str:
-    """Operating system, architecture and, on Linux, the name of the processor."""
-    names = [platform.system(), platform.machine()]
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names += [
-            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
-        ][:1]
-    except OSError:
-        pass
-    return " ".join(names)
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that decide numbers and bytes."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def made(results: Path) -> Made:
     """What the run below ``results`` was made with, as far as it can be told now."""
     stages = sorted((results / "config").glob("*.json"))
     return Made(
-        commit=tracking.commit(),
-        machine=machine(),
-        versions=versions(),
+        **here(),
         configuration={path.stem: json_digest(read_json(path)) for path in stages},
     )
 
@@ -114,21 +84,24 @@ def kept_files(results: Path) -> Iterator[tuple[str, Path]]:
         yield f"{path.parent.name}.jsonl", path
 
 
+def manifests(results: Path) -> list[Path]:
+    """All manifests of the run below ``results``."""
+    found = results.rglob("*manifest.json")
+    return sorted(p for p in found if p.relative_to(results).parts[0] not in STATE)
+
+
 def describe(results: Path, preset: str) -> Reference:
     """The manifest of what is kept of the run below ``results``.
 
     Raises:
         InputError: see ``kept_files``.
     """
-    manifests = sorted(p for pattern in (*COMMANDS, TRAINED) for p in results.glob(pattern))
     return Reference(
         preset=preset,
         made=made(results),
         commands={
-            path.relative_to(results).as_posix(): {
-                key: value for key, value in read_json(path).items() if key != "outputs"
-            }
-            for path in manifests
+            path.relative_to(results).as_posix(): without(read_json(path))
+            for path in manifests(results)
         },
         files={
             name: Kept(source=path.relative_to(results).as_posix(), sha256=file_digest(path))
@@ -137,17 +110,26 @@ def describe(results: Path, preset: str) -> Reference:
     )
 
 
+def read(folder: Path) -> Reference:
+    """The manifest of the reference in ``folder``.
+
+    Raises:
+        InputError: missing or malformed.
+    """
+    path = folder / MANIFEST
+    try:
+        return Reference.model_validate(read_json(path))
+    except ValidationError as error:
+        raise InputError(f"{path} is no manifest of a reference: make it again.") from error
+
+
 def load(folder: Path) -> Reference:
-    """The manifest of the reference in ``folder``, after comparing its files with it.
+    """``read``, after comparing the files in ``folder`` with it.
 
     Raises:
         InputError: missing or malformed, or a file is not the one that was kept.
     """
-    path = folder / MANIFEST
-    try:
-        reference = Reference.model_validate(read_json(path))
-    except ValidationError as error:
-        raise InputError(f"{path} is no manifest of a reference: make it again.") from error
+    reference = read(folder)
     for name, kept in reference.files.items():
         if not (folder / name).is_file() or file_digest(folder / name) != kept.sha256:
             raise InputError(

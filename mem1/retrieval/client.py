@@ -7,12 +7,14 @@ and a server that comes back with another index, or searches other passages, is 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+from mem1 import keys
 from mem1.errors import InputError
 from mem1.provenance import json_digest
 from mem1.retrieval import wire
 from mem1.retrieval.base import Hit
-from mem1.retrieval.transport import Patience, RefusedError, call
+from mem1.retrieval.transport import Patience, RefusedError, Reply, call
 
 AT_ONCE = 64  # queries of one request: below what servers accept
 
@@ -36,18 +38,22 @@ class HTTPRetriever:
             corpus: name of what a server that does not say who it is searches in.
             patience: how long to wait for the server.
 
+        A server that wants a token gets the one in MEM1_RETRIEVER_TOKEN.
+
         Raises:
             InputError: no server answers, or it does not say who it is and has no ``corpus``.
         """
         self._url = url.rstrip("/").removesuffix("/retrieve")
         self._patience = patience or Patience()
+        token = keys.read(keys.RETRIEVER_TOKEN)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._known = True
         self.passages: str | None = None
         self.digest = self._identity(corpus)
 
     def _identity(self, corpus: str | None) -> str:
         try:
-            said = call(f"{self._url}/health", patience=self._patience, fix=_FIX).value
+            said = self._call("health").value
         except RefusedError as error:
             if error.status not in {404, 405}:
                 raise
@@ -64,6 +70,18 @@ class HTTPRetriever:
                 f"retrieval.corpus."
             )
         return json_digest({"url": self._url, "corpus": corpus})
+
+    def _call(self, route: str, body: Any = None) -> Reply:
+        url = f"{self._url}/{route}"
+        try:
+            return call(url, body, headers=self._headers, patience=self._patience, fix=_FIX)
+        except RefusedError as error:
+            if error.status != 401:
+                raise
+            raise InputError(
+                f"{self._url} wants another token: set the environment variable "
+                f"{keys.RETRIEVER_TOKEN} to that of the server."
+            ) from error
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """At most ``k`` hits for each query, best first.
@@ -82,7 +100,7 @@ class HTTPRetriever:
     def _ask(self, queries: list[str], k: int) -> list[list[Hit]]:
         url = f"{self._url}/retrieve"
         body = {"queries": queries, "topk": k, "return_scores": True}
-        reply = call(url, body, patience=self._patience, fix=_FIX)
+        reply = self._call("retrieve", body)
         answered = reply.headers.get(wire.DIGEST_HEADER, self.digest)
         if self._known and answered != self.digest:
             raise InputError(

@@ -149,7 +149,7 @@ def matching(path: Path, corpus: str, index_dir: Path) -> PassageFile:
     Raises:
         InputError: there is no such file, or it holds others.
     """
-    offsets = np.asarray(np.load(index_dir / OFFSETS, mmap_mode="r"))
+    offsets = np.asarray(np.load(index_dir / OFFSETS, mmap_mode="r", allow_pickle=False))
     passages = holding(path, corpus, offsets)
     if passages is None:
         raise InputError(

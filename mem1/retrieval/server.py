@@ -2,9 +2,12 @@
 
 ``application`` is a server of the format in ``retrieval.wire``. ``web_stand_in`` speaks
 Serper's format over the same retriever: it stands in for the web in tests and where there is
-none. What a client does wrong is answered with 4xx and ``{"error": "one sentence"}``.
+none. What a client does wrong is answered with 4xx and ``{"error": "one sentence"}``. Either is
+``guarded`` by a token where other machines can reach it.
 """
 
+import ipaddress
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +22,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mem1 import __version__
 from mem1.errors import InputError
@@ -127,6 +131,32 @@ def web_stand_in(retriever: Retriever, limits: Limits) -> FastAPI:
     return app
 
 
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def guarded(app: ASGIApp, token: str) -> ASGIApp:
+    """``app`` for those who send ``token``: ``Authorization: Bearer``, or ``X-API-KEY``."""
+    expected = token.encode()
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            given = headers.get(b"authorization", b"").removeprefix(b"Bearer ").strip()
+            given = given or headers.get(b"x-api-key", b"")
+            if not secrets.compare_digest(given, expected):
+                refusal = JSONResponse({"error": "This server wants a token."}, 401)
+                await refusal(scope, receive, send)
+                return
+        await app(scope, receive, send)
+
+    return guard
+
+
 def _application(batcher: Batcher) -> FastAPI:
     """An application without pages, whose errors are JSON of one form."""
 
@@ -189,7 +219,7 @@ def _check(queries: list[str], k: int, limits: Limits) -> None:
         raise _Refusal(422, f"The request asks for {k} passages: ask for at most {limits.k}.")
 
 
-def serve(app: FastAPI, host: str, port: int, announce: Callable[[str], None]) -> None:
+def serve(app: ASGIApp, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered first.
 
     Args:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
+from mem1 import keys
 from mem1.config_retrieval import Retrieval
 from mem1.errors import InputError
 from mem1.retrieval.web import WebRetriever
@@ -57,7 +58,9 @@ def web_stand_in(
                     f"The stand-in for the web did not start (it said: {last}): correct what it "
                     f"names, or build {index} again."
                 )
-            yield WebRetriever(f"{address}/search", results, key="stand-in")
+            yield WebRetriever(
+                f"{address}/search", results, key=keys.read(keys.RETRIEVER_TOKEN) or "stand-in"
+            )
         finally:
             process.terminate()
             try:

@@ -158,7 +158,7 @@ class Vectors:
                 f"The shards hold {behind} vectors for {len(passages)} passages: give all shards."
             )
         self.encoder = found[0][0].encoder
-        self._parts = [np.load(path, mmap_mode="r") for _, path in found]
+        self._parts = [np.load(path, mmap_mode="r", allow_pickle=False) for _, path in found]
         self.width: int = self._parts[0].shape[1]
 
     def __len__(self) -> int:

@@ -11,11 +11,11 @@ The key comes from the environment variable SERPER_API_KEY, and goes into a head
 request and nowhere else.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from mem1 import keys
 from mem1.errors import InputError
 from mem1.provenance import json_digest
 from mem1.records import Passage
@@ -41,14 +41,12 @@ class WebRetriever:
         Raises:
             InputError: SERPER_API_KEY is not set, or can be no key.
         """
-        key = os.environ.get(KEY, "").strip() if key is None else key
+        key = keys.read(KEY) if key is None else key
         if not key:
             raise InputError(
                 f"Web search needs a key: set the environment variable {KEY}, or replay recorded "
                 f"answers (retrieval.cache: replay)."
             )
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise InputError(f"{KEY} holds characters that no key has: set it again.")
         self._url = url
         self._results = results
         self._patience = patience or Patience()

@@ -78,7 +78,11 @@ def load_model(folder: Path) -> tuple[PreTrainedModel, Codec]:
     read_json(folder / DIGEST)
     verify(folder)
     model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, attn_implementation="sdpa"
+        folder,
+        dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        attn_implementation="sdpa",
     )
     codec = load_codec(folder)
     if codec.size > model.config.vocab_size:
@@ -105,7 +109,11 @@ def load_checkpoint(
     codec = load_codec(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype or "auto", local_files_only=True, attn_implementation="sdpa"
+            folder,
+            dtype=dtype or "auto",
+            local_files_only=True,
+            use_safetensors=True,  # a pickle of somebody else is a program
+            attn_implementation="sdpa",
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]

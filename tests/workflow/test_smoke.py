@@ -2,9 +2,12 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import pytest
 
+from mem1.provenance import file_digest, write_json
 from tests.workflow.conftest import Copy, copy_to
 
 SMOKE = ("--configfile", "config/smoke.yaml")
@@ -95,6 +98,58 @@ def test_every_job_left_a_log_and_a_benchmark(smoke):
 def test_every_training_has_its_receipt(smoke):
     receipts = {p.stem for p in smoke.folder.glob("results/smoke/tracking/run-*.json")}
     assert receipts == {f"run-{run}" for run in STEPS}
+
+
+def verified(smoke: Copy) -> tuple[int, str]:
+    """Exit status of ``mem1.verify`` and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mem1.verify", "results/smoke"],
+        cwd=smoke.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_chain_holds_from_raw_inputs_to_cells(smoke):
+    status, printed = verified(smoke)
+    assert (status, printed.splitlines()[-1]) == (0, "the chain holds"), printed
+
+
+def test_a_damaged_record_is_the_first_broken_link(smoke):
+    path = smoke.folder / "results/smoke/eval/mem1-rl/2.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"em":', b'"em" :', 1))
+    status, printed = verified(smoke)
+    path.write_bytes(whole)
+    assert status == 1
+    first = (
+        "first broken link: eval/mem1-rl/2.manifest.json: results/smoke/eval/mem1-rl/2.jsonl has"
+    )
+    assert first in printed
+    assert "also: tables/manifest.json: its input results/smoke/eval/mem1-rl/2.jsonl" in printed
+
+
+def test_a_cell_that_no_record_supports_is_named(smoke):
+    folder = smoke.folder / "results/smoke/tables"
+    kept = {name: (folder / name).read_bytes() for name in ("table1.csv", "manifest.json")}
+    rows = list(csv.reader(kept["table1.csv"].decode().splitlines()))
+    column = rows[0].index("value")
+    number = next(n for n, row in enumerate(rows) if "measured" in row)
+    measured = rows[number][column]
+    rows[number][column] = f"{measured}9"
+    with open(folder / "table1.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    manifest = json.loads(kept["manifest.json"])
+    manifest["outputs"]["table1.csv"] = file_digest(folder / "table1.csv")
+    write_json(folder / "manifest.json", manifest)
+    status, printed = verified(smoke)
+    for name, text in kept.items():
+        (folder / name).write_bytes(text)
+    assert status == 1
+    assert f"tables/table1.csv: row {number + 1}" in printed
+    assert f"value: '{measured}9', records say '{measured}'" in printed
 
 
 def test_a_second_run_does_nothing(smoke):

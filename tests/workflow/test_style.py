@@ -26,7 +26,7 @@ def test_lint_has_nothing_to_say(copy):
 
 def test_conda_environment_has_the_pins_of_the_project():
     expected = {name for name in PROJECT["dependencies"] if not name.startswith("snakemake")}
-    assert pins("mem1") == expected
+    assert pins("mem1") == expected | set(PROJECT["optional-dependencies"]["dense"])
 
 
 def test_vllm_environment_has_the_pins_of_the_project():
@@ -54,6 +54,29 @@ def test_lock_has_the_exact_pins_of_the_project():
 def test_lock_pins_every_line_to_a_public_version():
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+
+
+def hashed(name: str) -> dict[str, tuple[str, int]]:
+    """Version and number of hashes of each package of a lock with hashes."""
+    text = (ROOT / "envs" / f"requirements-{name}.lock").read_text(encoding="utf-8")
+    found = re.findall(
+        r"^([\w.-]+)==([\w.+]+)((?: \\\n +--hash=sha256:[0-9a-f]{64})*)$", text, re.M
+    )
+    lines = [line for line in text.splitlines() if line and line[0] not in "# "]
+    assert len(found) == len(lines)
+    return {package: (version, hashes.count("sha256")) for package, version, hashes in found}
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_locks_with_hashes_have_the_versions_of_the_other(name):
+    plain = (ROOT / "requirements.lock").read_text(encoding="utf-8").split()
+    versions = dict(re.sub(r"[._]", "-", line.lower()).split("==") for line in plain)
+    found = {package: version.partition("+")[0] for package, (version, _) in hashed(name).items()}
+    extra = {package for package in found if package not in versions} - {"setuptools"}
+    assert all(count > 0 for _, count in hashed(name).values())
+    assert all(re.sub(r"[._]", "-", found[package]) == versions[package] for package in versions)
+    assert bool(extra) == (name == "cuda")
+    assert all(re.match("nvidia-|cuda-|triton$", package) for package in extra)
 
 
 def test_makefile_installs_the_torch_of_the_project():

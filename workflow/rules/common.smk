@@ -8,6 +8,7 @@ from pathlib import Path
 from mem1 import config_files, stages
 from mem1.dependencies import modules_of
 from mem1.errors import InputError
+from mem1.keys import hidden
 from mem1.provenance import json_digest
 from mem1.retrieval import encoder_files
 
@@ -88,7 +89,7 @@ def summarize():
         return
     for table in tables:
         print(table.read_text(encoding="utf-8"))
-    store = os.environ.get("MLFLOW_TRACKING_URI")
+    store = hidden(os.environ.get("MLFLOW_TRACKING_URI", ""))
     print(f"Tables:  {P}/tables    Figures: {P}/figures")
     print(f"Claims:  {P}/claims.md    Trajectories: {', '.join(pages())}")
     print(f"Runs:    make ui, or mlflow ui --backend-store-uri {store}")

@@ -18,13 +18,13 @@ Requests run side by side and are repeated when the server fails, is busy or bre
 than a stop or the limit, ends the command.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from mem1 import keys
 from mem1.agent.engines.base import Output, Sampling, cut, until_stop
 from mem1.agent.text import Codec
 from mem1.config_systems import Server
@@ -211,8 +211,8 @@ def _authorization(variable: str | None) -> dict[str, str]:
     """The header with the key that ``variable`` holds."""
     if variable is None:
         return {}
-    key = os.environ.get(variable, "").strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
+    key = keys.read(variable)
+    if key is None:
         raise InputError(
             f"The system's server wants a key: set the environment variable {variable} to it."
         )

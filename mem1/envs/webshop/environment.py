@@ -22,6 +22,24 @@ from mem1.envs.webshop.shop import Episode, Shop
 from mem1.errors import InputError
 from mem1.records import Task
 
+_ROUND = str.maketrans("[]", "()")
+_MARKS: dict[pages.Mode, str] = {  # of buttons, by how pages read
+    "compact": r"[\[\]]",
+    "text": r"\[\s*SEP\s*\]",
+    "text_rich": r"\[\s*(?:clicked\s+)?button_?\s*\]",
+}
+
+
+def _without_marks(page: pages.Page, mode: pages.Mode) -> pages.Page:
+    """``page`` in which nothing that sellers wrote looks like a button or another piece."""
+    marks = re.compile(_MARKS[mode], re.IGNORECASE)
+    return [
+        node._replace(text=marks.sub(lambda found: found[0].translate(_ROUND), node.text))
+        if node.kind in ("text", "option")
+        else node
+        for node in page
+    ]
+
 
 class WebShopEnvironment:
     """Answers the actions of many episodes at once. Holds no state between calls.
@@ -73,7 +91,7 @@ class WebShopEnvironment:
             InputError: ``agent.max_info`` does not hold what must not be cut.
         """
         page = self.shop.page(episode)
-        text = self._harmless(pages.render(page, self._mode))
+        text = self._harmless(pages.render(_without_marks(page, self._mode), self._mode))
         tail = ""
         if self._mode != "compact" and not episode.done:  # compact pages mark what can be clicked
             tail = f"\nActions: {self._harmless(' | '.join(pages.actions(page)))}"

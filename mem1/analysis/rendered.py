@@ -1,0 +1,45 @@
+"""All tables as texts, by the names of their files."""
+
+from mem1.analysis import (
+    ablation_tables,
+    ablations,
+    claim_registry,
+    latex,
+    paper_tables,
+    ratios,
+    summary,
+    table1,
+    table2,
+    tables,
+)
+from mem1.analysis.evidence import Evidence
+
+
+def tables_of(evidence: Evidence) -> dict[str, str]:
+    """What ``mem1.render_tables`` writes, by file name. The same evidence gives the same bytes."""
+    measured, trained = evidence.measured, evidence.curves
+    analysis, paper = evidence.analysis, evidence.expected
+    cells = summary.summarize(measured, analysis)
+    rows = tables.lines(cells, analysis, paper)
+    others = tables.other_lines(analysis, paper)
+    divided = ratios.ratios(measured, analysis, paper)
+    gains = ratios.gains(measured, analysis)
+    headline = claim_registry.headline(evidence)
+    texts = {
+        "table1.csv": tables.to_csv([*rows, *others]),
+        "table1.md": table1.short(rows, headline, analysis),
+        "table1-full.md": table1.full(rows, others, divided, gains, analysis, paper),
+        "table1.tex": latex.by_horizon(rows, analysis),
+        "ratios.csv": ratios.to_csv(divided, gains),
+        "ratios.md": table1.ratio_section(divided, gains, analysis),
+    }
+    arms = ablations.summarize(measured, analysis)
+    ends = ablations.trained(trained, analysis)
+    for sheet in (
+        table2.table2(evidence.shopped, analysis, paper),
+        paper_tables.table3(cells, analysis, paper),
+        paper_tables.table4(cells, analysis, paper),
+        paper_tables.format_reward(arms, ends, analysis, paper),
+    ):
+        texts |= paper_tables.files(sheet, analysis)
+    return texts | ablation_tables.texts(measured, trained, analysis, paper)
