@@ -74,7 +74,7 @@ rule train_rl:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: memory(3000, input.index, input.start),
+        mem_mb=rl_memory,
         runtime=minutes(60, at_full_scale=1440),
         gpu=gpus(),
         cpus_per_task=cpus,
