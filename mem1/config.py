@@ -20,6 +20,7 @@ from mem1.config_learning import Base, Distill, Rl, Section, Sft, Share
 from mem1.config_retrieval import Encoder, Retrieval, RetrievalReport
 from mem1.config_sources import Sources
 from mem1.config_systems import SHOPS, Evaluation, Policy, Run, System
+from mem1.config_vllm import Vllm
 from mem1.config_webshop import ShopSft, WebShop
 from mem1.errors import InputError
 
@@ -183,7 +184,7 @@ class MaskGap(Section):
 class Config(Section):
     """The whole workflow."""
 
-    preset: Literal["mini", "smoke", "sample", "base", "ablations", "paper"]
+    preset: Literal["mini", "smoke", "sample", "base", "ablations", "single-gpu", "paper", "vllm"]
     seed: int = Field(ge=0, description="root of all named random streams")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(
         min_length=1,
@@ -205,6 +206,7 @@ class Config(Section):
     runs: dict[str, Run]
     systems: dict[str, System]
     evaluation: Evaluation
+    vllm: Vllm
     mask_gap: MaskGap
     webshop: WebShop | None = Field(description="null: the preset is without it")
 

@@ -1,8 +1,15 @@
 """The settings of learning: base model, warm start, reinforcement learning."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -135,6 +142,17 @@ class Rl(Section):
     engine: Literal["plain", "zero3"] = Field(
         description="plain: torch in one process; zero3: DeepSpeed ZeRO-3, one process or several"
     )
+    rollout: Literal["hf", "vllm", "vllm-server"] = Field(
+        default="hf",
+        description="what collects: hf: the model in process; vllm: vLLM in process; vllm-server: "
+        "a server of vLLM (section vllm)",
+    )
+    importance_cap: float | None = Field(
+        default=None,
+        ge=1,
+        description="largest weight of a sampled token: trainer's probability over the engine's, "
+        "cut there; null: engine and trainer agree, so no weights",
+    )
     precision: Literal["fp32", "bf16"] = Field(
         description="bf16: forward passes in bfloat16, optimizer and its weights in fp32"
     )
@@ -181,4 +199,15 @@ class Rl(Section):
             )
         if self.tasks % self.minibatches:
             raise ValueError(f"minibatches ({self.minibatches}) must divide tasks ({self.tasks})")
+        if self.importance_cap is not None and self.packing != "tree":
+            raise ValueError(
+                f"importance_cap weighs what the engine sampled, and rows packed as {self.packing} "
+                f"are not what it saw: use packing: tree, or importance_cap: null"
+            )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is off as if there were none, so that no trained run changes by it."""
+        off = {"rollout": "hf", "importance_cap": None}
+        return {k: v for k, v in handler(self).items() if k not in off or v != off[k]}

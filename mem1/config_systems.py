@@ -16,6 +16,8 @@ PromptFormat = Literal[
     "mem1", "full", "search-r1", "deepresearcher", "instruct", "shop", "shop-full", "shop-instruct"
 ]
 EnvironmentName = Literal["wiki", "web", "webshop"]
+EngineName = Literal["hf", "vllm", "vllm-server", "http", "oracle-reader"]
+LOADED: frozenset[EngineName] = frozenset({"hf", "vllm", "vllm-server"})  # from a folder
 SHOPS: frozenset[PromptFormat] = frozenset({"shop", "shop-full", "shop-instruct"})  # of WebShop
 
 
@@ -64,17 +66,19 @@ class System(Section):
     """One row of a table: weights x context policy x prompt format x environment."""
 
     label: str = Field(description="name in tables and figures")
-    engine: Literal["hf", "http", "oracle-reader"] = Field(
-        description="hf: a model in process; http: a served model; oracle-reader: searches the "
-        "question, answers with the gold if it was retrieved"
+    engine: EngineName = Field(
+        description="hf: a model in process; vllm: the same with vLLM; vllm-server: with a server "
+        "of vLLM (section vllm); http: a served model; oracle-reader: searches the question, "
+        "answers with the gold if it was retrieved"
     )
     run: str | None = Field(
-        default=None, description="hf: training run that gives the weights, or null"
+        default=None, description="hf, vllm: training run that gives the weights, or null"
     )
     model: str | None = Field(
         default=None,
         min_length=1,
-        description="hf, in place of run: a folder, or a name on the Hub; its own tokenizer holds",
+        description="hf, vllm, in place of run: a folder, or a name on the Hub; its own tokenizer "
+        "holds",
     )
     revision: Revision | None = Field(
         default=None, description="of model on the Hub: the commit; null for a folder"
@@ -98,7 +102,7 @@ class System(Section):
     @model_validator(mode="after")
     def _weights(self) -> "System":
         named = [name for name in ("run", "model", "server") if getattr(self, name) is not None]
-        sources = {"hf": ["run", "model"], "http": ["server"], "oracle-reader": []}[self.engine]
+        sources = {"http": ["server"], "oracle-reader": []}.get(self.engine, ["run", "model"])
         if len(named) != min(1, len(sources)) or not set(named) <= set(sources):
             raise ValueError(
                 f"engine {self.engine} needs {' or '.join(sources) or 'none'} of run, model and "

@@ -27,6 +27,7 @@ CARRIERS = frozenset(
             "config_retrieval",
             "config_sources",
             "config_systems",
+            "config_vllm",
             "stages",
             "launch",
         ),

@@ -12,8 +12,9 @@ OUTPUT in a file of their own (.NAME.partial) until OUTPUT is complete.
 
 Departures from the paper: greedy decoding by default (the official scripts sample at
 temperature 0.01 and top-p 0.95); all trajectories count, not only those that end with an
-answer; a trajectory's time is its share of the wall time of the steps it took part in, and
-fewer run together where their histories would not fit in memory.
+answer; a trajectory's time is its share of the wall time of the steps it took part in (with vLLM
+its own wall time beside the others), and fewer run together where their histories would not fit in
+memory.
 
 Example:
     python -m mem1.evaluate --config results/mini/config/eval-mem1-rl.json --system mem1-rl \\

@@ -12,108 +12,19 @@ Letters: P parameters, D width, L layers, I feed-forward width, V vocabulary, S 
 N processes. Bytes throughout; ``value`` is the size of a number in a forward pass (2 or 4).
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-from mem1.activations import activation_bytes, layer_bytes, logit_bytes, tree_tokens
-from mem1.config import Agent
-from mem1.config_learning import Rl
-from mem1.config_systems import Policy
+from mem1.activations import activation_bytes, layer_bytes, logit_bytes
+from mem1.config_vllm import Vllm
+from mem1.memory_work import GIB, PHASES, Part, Phase, Work, row_tokens
 from mem1.model_shape import ModelShape
-from mem1.train.limits import CHUNK, REDUCE_BUCKET, ROW_TOKENS, STITCHED_TOKENS
-
-GIB = 2**30
-Phase = Literal["collect", "learn", "step"]
-PHASES: tuple[Phase, ...] = ("collect", "learn", "step")
+from mem1.train.limits import CHUNK, REDUCE_BUCKET, ROW_TOKENS
 
 HF_CACHE = (256 + 768) * 2**20  # keys and values of HFEngine: of a group, and kept for reuse
 LIVE = 10**9  # parameters that DeepSpeed keeps gathered at most; its defaults, as the next ones
 PREFETCH = 5 * 10**7
 SUBGROUP = 10**9  # parameters of a process that are stepped together
+NUMBER = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes, by vllm.dtype
 RESERVE = GIB  # assumed: context of the driver, libraries, fragments of the allocator
 WORKSPACE = GIB  # assumed: what vLLM computes in, and the graphs that it captures
-
-
-@dataclass(frozen=True)
-class Part:
-    """Memory of one kind on each device."""
-
-    name: str
-    size: int  # bytes
-    phases: tuple[Phase, ...]
-    how: str  # the arithmetic
-    less: str  # what makes it smaller
-
-
-@dataclass(frozen=True)
-class Vllm:
-    """vLLM on the devices of a training; the fields are those of the section ``vllm``."""
-
-    value: int  # bytes of a number
-    tensor_parallel: int
-    kv_cache_bytes: int | None
-    gpu_memory: float
-    sleep: bool
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is trained, and where."""
-
-    shape: ModelShape
-    rl: Rl
-    agent: Agent
-    policy: Policy
-    turns: int  # of a training task, at most
-    prompt: int  # tokens of a task's prompt
-    processes: int
-    device: int | None  # bytes of each GPU; None: a CPU
-    vllm: Vllm | None  # what collects; None: HFEngine
-
-    @property
-    def gpu(self) -> bool:
-        """Whether there are GPUs."""
-        return self.device is not None
-
-    @property
-    def value(self) -> int:
-        """Bytes of a number in a forward pass."""
-        return 2 if self.rl.precision == "bf16" else 4
-
-    @property
-    def learners(self) -> int:
-        """Models that learn."""
-        return 2 if self.rl.estimator == "ppo" and self.rl.critic is not None else 1
-
-    @property
-    def shards(self) -> int:
-        """Devices that share a model that learns."""
-        return self.processes if self.rl.engine == "zero3" else 1
-
-
-def longest_tree(work: Work) -> int:
-    """``tree_tokens`` where every output and every observation is as long as it may be."""
-    agent, stitched = work.agent, work.rl.packing != "tree"
-    return tree_tokens(
-        "full" if stitched else work.policy,  # a stitched row has one copy of each output
-        work.prompt,
-        agent.max_new_tokens,
-        agent.max_info,
-        work.turns,
-        1 if stitched else work.rl.group,
-        work.prompt + work.turns * (agent.max_new_tokens + agent.max_info)
-        if stitched
-        else agent.max_context,
-    )
-
-
-def row_tokens(work: Work) -> int:
-    """Tokens of the longest row of one forward pass: a row is filled up with whole trees."""
-    filled = ROW_TOKENS if work.rl.packing == "tree" else STITCHED_TOKENS
-    tree = longest_tree(work)
-    trees = work.rl.tasks // work.rl.minibatches // work.processes
-    trees *= 1 if work.rl.packing == "tree" else work.rl.group
-    return max(tree, min(filled, tree * max(1, trees)))
 
 
 def learner_parts(work: Work) -> list[Part]:
@@ -237,6 +148,8 @@ def passing_parts(work: Work) -> list[Part]:
 def engine_parts(work: Work) -> list[Part]:
     """What samples: weights of its own, keys and values."""
     shape, p, vllm = work.shape, work.shape.parameters, work.vllm
+    if vllm is not None and vllm.url is not None:
+        return []  # somebody else's devices
     if vllm is None:
         copy = 4 * p if work.rl.engine == "zero3" else 0  # plain: it is the policy itself
         another = "rl.rollout: vllm-server, or a smaller base_model"
@@ -244,8 +157,9 @@ def engine_parts(work: Work) -> list[Part]:
             Part("engine: weights", copy, PHASES, f"4 B x {p:,}, whole", another),
             Part("engine: keys and values", HF_CACHE, PHASES, "HFEngine, at most", another),
         ][0 if copy else 1 :]
+    number = NUMBER[vllm.dtype]
     phases: tuple[Phase, ...] = ("collect",) if vllm.sleep else PHASES
-    weights = vllm.value * p // vllm.tensor_parallel
+    weights = number * p // vllm.tensor_parallel
     over = f" / {vllm.tensor_parallel}" if vllm.tensor_parallel > 1 else ""
     asleep = "" if vllm.sleep else "vllm.sleep: true, or "
     found = [
@@ -253,7 +167,7 @@ def engine_parts(work: Work) -> list[Part]:
             "engine: weights",
             weights,
             phases,
-            f"{vllm.value} B x {p:,}{over}",
+            f"{number} B x {p:,}{over}",
             f"{asleep}a larger vllm.tensor_parallel",
         ),
         Part("engine: at work", WORKSPACE, phases, "assumed", f"{asleep}a smaller base_model"),
@@ -271,9 +185,8 @@ def engine_parts(work: Work) -> list[Part]:
 
 def token_cache_bytes(shape: ModelShape, vllm: Vllm) -> int:
     """Keys and values of one token on each device of the engine."""
-    return (
-        2 * shape.layers * shape.kv_width * vllm.value // min(vllm.tensor_parallel, shape.kv_heads)
-    )
+    number = NUMBER[vllm.dtype]
+    return 2 * shape.layers * shape.kv_width * number // min(vllm.tensor_parallel, shape.kv_heads)
 
 
 def parts(work: Work) -> list[Part]:

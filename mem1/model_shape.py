@@ -6,6 +6,7 @@ architecture of the paper's models and of those made here.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,14 +94,17 @@ def shape_of(folder: Path) -> ModelShape | None:
 
 def _read(file: Path) -> ModelShape | None:
     try:
-        found: Any = json.loads(file.read_text(encoding="utf-8"))
-        if found["model_type"] != "qwen2":
-            return None
-        fields = {name: int(found[key]) for name, key in KEYS.items()}
-        tied = bool(found.get("tie_word_embeddings", False))
+        return of_fields(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{file} does not describe a model ({type(error).__name__}: {error}): download it "
             f"again."
         ) from error
-    return ModelShape(**fields, tied=tied)
+
+
+def of_fields(found: Mapping[str, Any]) -> ModelShape | None:
+    """The shape in the fields of a ``config.json``; None for another architecture than Qwen2."""
+    if found["model_type"] != "qwen2":
+        return None
+    fields = {name: int(found[key]) for name, key in KEYS.items()}
+    return ModelShape(**fields, tied=bool(found.get("tie_word_embeddings", False)))

@@ -7,17 +7,30 @@ and nothing that it does not need.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from mem1.config import Agent, Config, Model, Run, Tasks, World
 from mem1.config_learning import Base, Rl, Section, Sft
 from mem1.config_retrieval import Encoder, Retrieval
+from mem1.config_vllm import Vllm
 from mem1.config_webshop import Shop, ShopSft, ShopTasks
 from mem1.errors import InputError
 
 
-class TrainingRun(Section):
+class WithVllm(Section):
+    """What may run vLLM."""
+
+    vllm: Vllm | None = Field(default=None, description="null: it runs without vLLM")
+
+    @model_serializer(mode="wrap")
+    def _without_vllm(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without vLLM as if there were none, so that no other section changes by it."""
+        return {k: v for k, v in handler(self).items() if k != "vllm" or v is not None}
+
+
+class TrainingRun(WithVllm):
     """One training run: its own settings and those of everything it is fed with.
 
     ``world`` and ``tasks`` made the files that the run reads. They are here because those
@@ -46,7 +59,7 @@ class ShopGoals(Section):
     tasks: ShopTasks
 
 
-class ShopRun(Section):
+class ShopRun(WithVllm):
     """One training run in WebShop: its own settings and those of everything it is fed with."""
 
     name: str = Field(description="name of the run")
@@ -123,6 +136,7 @@ def training_run(config: Config, name: str) -> TrainingRun:
         model=config.model if run.start == "scratch" else None,
         sft=sft,
         rl=rl,
+        vllm=_vllm(config, rl),
     )
 
 
@@ -148,7 +162,13 @@ def shop_run(config: Config, name: str) -> ShopRun:
         agent=config.shop_agent().used_by(run.policy),
         sft=sft,
         rl=rl,
+        vllm=_vllm(config, rl),
     )
+
+
+def _vllm(config: Config, rl: Rl | None) -> Vllm | None:
+    """The settings of vLLM, where it collects."""
+    return None if rl is None or rl.rollout == "hf" else config.vllm
 
 
 def shop_goals(config: Config) -> ShopGoals:

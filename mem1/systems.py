@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mem1 import cli
+from mem1.config_systems import LOADED
 from mem1.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mem1.agent.formats.base import Format
     from mem1.agent.settings import EvaluationRun
     from mem1.agent.text import Codec
+    from mem1.config_vllm import Vllm
     from mem1.envs.base import Environment
     from mem1.records import Task, Trajectory
     from mem1.retrieval.base import Retriever
@@ -67,7 +69,7 @@ def opened(
     from mem1.agent.memory import catalogue
     from mem1.envs.search import SearchEnvironment
 
-    if (run.engine == "hf" and run.hub is None) != (arguments.model is not None):
+    if (run.engine in LOADED and run.hub is None) != (arguments.model is not None):
         raise InputError(
             f"System {name} has the engine {run.engine}"
             + (" and a name on the Hub: " if run.hub else ": ")
@@ -87,11 +89,16 @@ def opened(
         model = None
         if run.engine == "hf":
             model, codec = _load(folder, arguments)
+        elif run.engine in LOADED:
+            codec = _own_codec(folder, arguments)
         else:  # a server that only chats marks messages itself
             chats = run.server is not None and run.server.api == "chat"
             codec = text.load_codec(folder, chat=not chats)
         policy = catalogue.policy(run.policy, run.agent, codec, form)
-        engine, batch = _engine(run, tasks, form, codec, policy, model)
+        if run.vllm is not None:
+            engine, batch = _vllm(run, run.vllm, name, folder, codec, arguments, stack), run.batch
+        else:
+            engine, batch = _engine(run, tasks, form, codec, policy, model)
         environment: Environment
         if retriever is not None:
             environment = SearchEnvironment(retriever, run.k, run.agent, codec)
@@ -132,7 +139,7 @@ def play(
     Raises:
         InputError: a prompt does not fit, or a server fails.
     """
-    from mem1.agent import partial, rollout
+    from mem1.agent import continuous, partial, rollout
     from mem1.agent.engines.base import Sampling
 
     by_id = {task.id: task for task in tasks}
@@ -144,7 +151,7 @@ def play(
             done[trajectory.task_id] = scored
             unfinished.add(scored)
 
-        rollout.rollout(
+        continuous.rollout(
             [task for task in tasks if task.id not in done],
             system.engine,
             system.policy,
@@ -204,7 +211,7 @@ def _folder(run: "EvaluationRun", name: str, arguments: argparse.Namespace) -> P
         source = run.server.tokenizer, run.server.revision
         where = f"systems.{name}.server.tokenizer"
         return published.locate(*source, published.TOKENIZER, where)
-    return arguments.model if run.engine == "hf" else arguments.tokenizer
+    return arguments.model if run.engine in LOADED else arguments.tokenizer
 
 
 def _inputs(run: "EvaluationRun", arguments: argparse.Namespace) -> list[Path]:
@@ -229,20 +236,65 @@ def _load(folder: Path, arguments: argparse.Namespace) -> "tuple[PreTrainedModel
     """The weights and their tokenizer, which is the one given, if one is."""
     import torch
 
-    from mem1.agent import text
     from mem1.train.model import load_checkpoint
 
     torch.set_num_threads(arguments.threads)
     model, codec = load_checkpoint(folder)
-    if arguments.tokenizer is not None:
-        given = text.load_codec(arguments.tokenizer)
-        if given.backend.to_str() != codec.backend.to_str():
-            raise InputError(
-                f"{folder} was trained with another tokenizer than the one given: train it again, "
-                f"or name its own tokenizer."
-            )
+    _check_tokenizer(folder, codec, arguments)
     torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu")
     return model, codec
+
+
+def _own_codec(folder: Path, arguments: argparse.Namespace) -> "Codec":
+    """The tokenizer in the folder of a model, whose weights are those that were saved."""
+    from mem1.agent import text
+    from mem1.train.model import verify
+
+    verify(folder)
+    codec = text.load_codec(folder)
+    _check_tokenizer(folder, codec, arguments)
+    return codec
+
+
+def _check_tokenizer(folder: Path, codec: "Codec", arguments: argparse.Namespace) -> None:
+    """Refuse a tokenizer that is given and is not the model's."""
+    from mem1.agent import text
+
+    if arguments.tokenizer is None:
+        return
+    if text.load_codec(arguments.tokenizer).backend.to_str() != codec.backend.to_str():
+        raise InputError(
+            f"{folder} was trained with another tokenizer than the one given: train it again, "
+            f"or name its own tokenizer."
+        )
+
+
+def _vllm(
+    run: "EvaluationRun",
+    settings: "Vllm",
+    name: str,
+    folder: Path,
+    codec: "Codec",
+    arguments: argparse.Namespace,
+    stack: ExitStack,
+) -> "Engine":
+    """vLLM with the weights in ``folder``, in process or as a server that ends with ``stack``."""
+    from mem1.agent.engines.vllm import opening
+
+    output = getattr(arguments, "output", None)
+    return stack.enter_context(
+        opening.opened(
+            settings,
+            folder,
+            codec,
+            served=run.engine == "vllm-server",
+            max_tokens=run.agent.max_context,
+            temperature=run.temperature,
+            threads=arguments.threads,
+            name=name if output is None else f"{name}-{output.stem}",
+            beside=output,
+        )
+    )
 
 
 def _engine(

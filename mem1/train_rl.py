@@ -27,6 +27,8 @@ def main(argv: Sequence[str]) -> None:
     from mem1.stages import TrainingRun
     from mem1.tasks.compose import load_panel
     from mem1.train.collect import Arena, collapsed
+    from mem1.train.collector import opened
+    from mem1.train.fitting import announce
     from mem1.train.job import Job
     from mem1.train.players import players as prepare
     from mem1.train.rl import RlTraining
@@ -38,24 +40,21 @@ def main(argv: Sequence[str]) -> None:
     inputs = [arguments.tasks, arguments.passages, searched]
     job = Job.prepare("train_rl", arguments, run, inputs=inputs)
     tasks = load_panel(arguments.tasks)
+    announce(job, run.rl, tasks)
     players = prepare(job.model, run.rl, job.processes)
     environment = SearchEnvironment(retriever, run.retrieval.k, run.agent, job.codec)
-    training = RlTraining(
-        run.rl,
-        derive(run.seed, "rl", run.run.seed),
-        players,
-        tasks,
-        Arena(environment, job.codec, run.agent, run.run.policy),
-        job.processes,
-    )
-    job.train(
-        run.rl.steps,
-        training.step,
-        players.resumable,
-        run.rl.checkpoint_every,
-        finish=players.sync,
-        collapsed=partial(collapsed, settings=run.rl),
-    )
+    arena = Arena(environment, job.codec, run.agent, run.run.policy)
+    with opened(job, run.rl, players, tasks, arena) as rollouts:
+        seed = derive(run.seed, "rl", run.run.seed)
+        training = RlTraining(run.rl, seed, players, tasks, arena, job.processes, rollouts)
+        job.train(
+            run.rl.steps,
+            training.step,
+            players.resumable,
+            run.rl.checkpoint_every,
+            finish=players.sync,
+            collapsed=partial(collapsed, settings=run.rl),
+        )
 
 
 if __name__ == "__main__":

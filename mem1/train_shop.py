@@ -73,6 +73,8 @@ def _reinforce(run: "ShopRun", arguments: argparse.Namespace) -> None:
     from mem1.seeding import derive
     from mem1.tasks.compose import load_panel
     from mem1.train.collect import Arena, collapsed
+    from mem1.train.collector import opened
+    from mem1.train.fitting import announce
     from mem1.train.job import Job
     from mem1.train.players import players as prepare
     from mem1.train.rl import RlTraining
@@ -84,23 +86,20 @@ def _reinforce(run: "ShopRun", arguments: argparse.Namespace) -> None:
     tasks = load_panel(arguments.tasks)
     split = tasks[0].split
     shop = opening.environment(run.shop, arguments.goals, split, run.seed, run.agent, job.codec)
+    announce(job, rl, tasks)
     players = prepare(job.model, rl, job.processes)
-    training = RlTraining(
-        rl,
-        derive(run.seed, "shop rl", run.run.seed),
-        players,
-        tasks,
-        Arena(shop, job.codec, run.agent, run.run.policy, SHOP),
-        job.processes,
-    )
-    job.train(
-        rl.steps,
-        training.step,
-        players.resumable,
-        rl.checkpoint_every,
-        finish=players.sync,
-        collapsed=partial(collapsed, settings=rl),
-    )
+    arena = Arena(shop, job.codec, run.agent, run.run.policy, SHOP)
+    with opened(job, rl, players, tasks, arena) as rollouts:
+        seed = derive(run.seed, "shop rl", run.run.seed)
+        training = RlTraining(rl, seed, players, tasks, arena, job.processes, rollouts)
+        job.train(
+            rl.steps,
+            training.step,
+            players.resumable,
+            rl.checkpoint_every,
+            finish=players.sync,
+            collapsed=partial(collapsed, settings=rl),
+        )
 
 
 if __name__ == "__main__":

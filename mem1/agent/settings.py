@@ -3,14 +3,15 @@
 Labels, bootstrap resamples and the like are no part of it: changing them repeats no rollout.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from mem1.config import Agent, Config
 from mem1.config_learning import Filter, Section
 from mem1.config_retrieval import Retrieval, Split
-from mem1.config_systems import Policy, PromptFormat, Revision, Server
+from mem1.config_systems import EngineName, Policy, PromptFormat, Revision, Server
+from mem1.config_vllm import Vllm
 from mem1.config_webshop import Shop
 from mem1.errors import InputError
 
@@ -25,8 +26,10 @@ class HubModel(Section):
 class EvaluationRun(Section):
     """One system, ready to run on any panel of tasks. Weights in a folder are no part of it."""
 
-    engine: Literal["hf", "http", "oracle-reader"]
-    hub: HubModel | None = Field(default=None, description="hf: weights that are in no folder")
+    engine: EngineName
+    hub: HubModel | None = Field(
+        default=None, description="hf, vllm: weights that are in no folder"
+    )
     server: Server | None = Field(default=None, description="http: where the model is served")
     policy: Policy
     prompt: PromptFormat
@@ -44,11 +47,13 @@ class EvaluationRun(Section):
         "web, asked for k results",
     )
     shop: Shop | None = Field(default=None, description="WebShop, in place of all retrieval")
+    vllm: Vllm | None = Field(default=None, description="null: it runs without vLLM")
 
     @model_serializer(mode="wrap")
-    def _without_shop(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a shop as if there were none, so that no other section changes by it."""
-        return {k: v for k, v in handler(self).items() if k != "shop" or v is not None}
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without shop or vLLM as if there were none, so that no other section changes by it."""
+        off = {"shop", "vllm"}
+        return {k: v for k, v in handler(self).items() if k not in off or v is not None}
 
     @property
     def searches_index(self) -> bool:
@@ -107,6 +112,7 @@ def evaluation_run(config: Config, system_name: str, split: Split = "test") -> E
         seed=config.seed,
         retrieval=None if plain or stand_in else retrieval.used(),
         stand_in=retrieval.built() if stand_in else None,
+        vllm=_vllm(config, system.engine),
     )
 
 
@@ -134,7 +140,15 @@ def shop_evaluation(config: Config, system_name: str) -> EvaluationRun:
         batch=config.evaluation.batch,
         seed=config.seed,
         shop=config.webshop.shop,
+        vllm=_vllm(config, system.engine),
     )
+
+
+def _vllm(config: Config, engine: EngineName) -> Vllm | None:
+    """The settings of vLLM, where it is the engine; a server that stands elsewhere has no part."""
+    if engine not in ("vllm", "vllm-server"):
+        return None
+    return config.vllm.model_copy(update={"url": None, "key": None})
 
 
 class DistillRun(Section):

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from mem1.agent import context
+from mem1.agent.continuous import rollout
 from mem1.agent.engines.base import Engine, Sampling
 from mem1.agent.formats.base import Format
 from mem1.agent.formats.short import SHORT
 from mem1.agent.protocol import PromptKind
-from mem1.agent.rollout import rollout, scored
+from mem1.agent.rollout import scored
 from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.config_learning import Rl
@@ -102,6 +103,11 @@ class Arena:
     policy: PromptKind  # context policy and wording of the prompt
     forms: Mapping[PromptKind, Format] = field(default_factory=_short)
 
+    def sampling(self, settings: Rl) -> Sampling:
+        """How outputs are sampled during collection."""
+        stop = self.forms[self.policy].stop
+        return Sampling(settings.temperature, self.agent.max_new_tokens, stop)
+
     def play(
         self, engine: Engine, tasks: Sequence[Task], settings: Rl, seed: int
     ) -> list[Trajectory]:
@@ -113,7 +119,7 @@ class Arena:
             self.environment,
             self.codec,
             self.agent,
-            Sampling(settings.temperature, self.agent.max_new_tokens),
+            self.sampling(settings),
             prompt=self.forms[self.policy],
             system="rl",
             seed=seed,

@@ -51,12 +51,14 @@ def save_model(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:
         write_json(temporary / DIGEST, {WEIGHTS: file_digest(temporary / WEIGHTS)})
 
 
-def load_model(folder: Path) -> tuple[PreTrainedModel, Codec]:
-    """The model and the tokenizer in ``folder``, in fp32.
+def verify(folder: Path) -> None:
+    """Refuse a model that was saved here and is not what it was; others have no digest.
 
     Raises:
         InputError: something is missing, or the weights are not those that were saved.
     """
+    if not (folder / DIGEST).is_file():
+        return
     expected = read_json(folder / DIGEST).get(WEIGHTS)
     if not (folder / WEIGHTS).is_file():
         raise InputError(f"{folder / WEIGHTS} does not exist: train or restore the model.")
@@ -65,6 +67,16 @@ def load_model(folder: Path) -> tuple[PreTrainedModel, Codec]:
             f"{folder / WEIGHTS} is damaged (its digest is not the one in {DIGEST}): restore "
             f"the file or train the model again."
         )
+
+
+def load_model(folder: Path) -> tuple[PreTrainedModel, Codec]:
+    """The model and the tokenizer in ``folder``, in fp32.
+
+    Raises:
+        InputError: something is missing, or the weights are not those that were saved.
+    """
+    read_json(folder / DIGEST)
+    verify(folder)
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, attn_implementation="sdpa"
     )

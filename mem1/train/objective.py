@@ -88,6 +88,18 @@ def ratio(logprobs: Tensor, old_logprobs: Tensor) -> Tensor:
     return difference.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
 
 
+def importance(trainer: Tensor, engine: Tensor, cap: float) -> Tensor:
+    """[A] min(p / q, cap), without a gradient: p of the trainer, q of the engine that sampled.
+
+    Both have the same weights, but compute with other kernels or in another precision. Where a
+    token was sampled with probability q and counts as if with p, its loss is weighted with p / q;
+    the cap bounds the variance (truncated importance sampling, Yao et al. 2025).
+    """
+    difference = (trainer - engine).detach()
+    weights = difference.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
+    return weights.clamp(max=cap)
+
+
 def policy_loss(
     logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, clip_ratio: float
 ) -> Tensor:
@@ -143,15 +155,17 @@ def rl_loss(
     *,
     clip_ratio: float,
     ref_logprobs: Tensor | None = None,
+    importance_weights: Tensor | None = None,
     kl_weight: float = 0.0,
     entropy_weight: float = 0.0,
     count: float | None = None,
 ) -> LossTerms:
-    """The loss of one part of an optimizer step; all inputs but the weights are [A].
+    """The loss of one part of an optimizer step; all inputs but the scalar weights are [A].
 
     ``logprobs`` and ``entropy`` come from the current weights, ``old_logprobs`` from the
     weights that sampled, ``ref_logprobs`` from the reference policy (needed if ``kl_weight``
-    is not 0). ``count`` is the number of sampled tokens of the whole step; default A.
+    is not 0), ``importance_weights`` from ``importance``: they weigh the surrogate, not KL and
+    entropy. ``count`` is the number of sampled tokens of the whole step; default A.
 
     Raises:
         ValueError: a KL weight without a reference, or an entropy weight on an entropy that
@@ -162,7 +176,10 @@ def rl_loss(
     if entropy_weight and logprobs.requires_grad and not entropy.requires_grad:
         raise ValueError("an entropy bonus needs the entropy with its gradient")
     size = len(logprobs) if count is None else count
-    policy = policy_loss(logprobs, old_logprobs, advantages, clip_ratio).sum() / size
+    surrogate = policy_loss(logprobs, old_logprobs, advantages, clip_ratio)
+    if importance_weights is not None:
+        surrogate = surrogate * importance_weights
+    policy = surrogate.sum() / size
     zero = torch.zeros_like(policy)
     kl = zero if ref_logprobs is None else kl_to_reference(logprobs, ref_logprobs).sum() / size
     bonus = entropy.sum() / size

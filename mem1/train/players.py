@@ -23,7 +23,7 @@ class Players:
     """Who acts, who learns, who judges."""
 
     policy: Trainee[Actor]
-    rollout: PreTrainedModel  # whole and in this process: what collects
+    rollout: PreTrainedModel  # whole and in this process: what collects, or is saved in the end
     sync: Callable[[], None]  # makes its weights exactly those of the policy
     critic: Trainee[Critic] | None  # ppo only
     reference: Actor | None  # the starting policy, where there is a KL weight
@@ -43,7 +43,7 @@ def backend(settings: Rl, device: torch.device) -> str:
 
 
 def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Players:
-    """All that starts as ``model``, which itself becomes the rollout model, on the device.
+    """All that starts as ``model``, which itself becomes the rollout model.
 
     Under ZeRO-3 ``model`` can be in the memory of the machine until then: the others are made
     from it one after the other, so that never more than one is whole on a device.
@@ -86,7 +86,8 @@ def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Playe
         critic = Critic(model, attention)
         _checkpoint(critic.backbone, settings)
         judge = zero.ZeroTrainee(critic, settings.critic.optimizer, processes, half)
-    torch.nn.Module.to(model, processes.device)
+    # vLLM has weights of its own: the model only receives the result, and needs no device.
+    torch.nn.Module.to(model, processes.device if settings.rollout == "hf" else "cpu")
     whole = Actor(model)
     return Players(policy, model, lambda: policy.copy_to(whole), judge, reference)
 

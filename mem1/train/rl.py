@@ -8,6 +8,10 @@ Estimators: ``ppo`` is the paper's, with a critic that credits single tokens acr
 (``train.credit``, ``train.critic``). ``grpo`` and ``reinforce++`` share all of it but the
 advantage.
 
+With ``importance_cap`` the trainer's log-probabilities take the engine's place in the ratio, and
+each token's loss is weighted with its probability by the trainer over that by the engine, cut at
+the cap: for an engine that computes otherwise than the trainer.
+
 With ``packing: stitched`` the trainer's own log-probabilities take the place of the engine's
 in the ratio, as in the paper's code: their distance is not a matter of rounding then.
 
@@ -30,10 +34,11 @@ from mem1.train.collect import BATCH, Arena, order, rewards, statistics
 from mem1.train.credit import token_rewards
 from mem1.train.experience import Experience, Minibatch, own_tasks, packing
 from mem1.train.forward import Actor
-from mem1.train.objective import ESTIMATORS, rl_loss
+from mem1.train.objective import ESTIMATORS, importance, rl_loss
 from mem1.train.players import Players
 from mem1.train.ppo import CriticStep
 from mem1.train.processes import Processes
+from mem1.train.rollouts import InModel, Rollouts
 from mem1.train.session import accumulate, means, peak_memory
 from mem1.train.trainee import rate
 
@@ -49,8 +54,10 @@ class RlTraining:
         tasks: Sequence[Task],
         arena: Arena,
         processes: Processes,
+        rollouts: Rollouts | None = None,
     ) -> None:
-        """
+        """``rollouts`` collects; the model itself does where it is None.
+
         Raises:
             InputError: the tasks of a minibatch cannot be divided among the processes.
         """
@@ -60,7 +67,10 @@ class RlTraining:
         self._tasks = tasks
         self._arena = arena
         self._processes = processes
-        self._engine = HFEngine(players.rollout, arena.codec, max_rows=BATCH)
+        if rollouts is None:
+            engine = HFEngine(players.rollout, arena.codec, max_rows=BATCH)
+            rollouts = InModel(engine, players.sync)
+        self._rollouts = rollouts
         self._own = own_tasks(settings.tasks, settings.minibatches, processes)
 
     def step(self, number: int) -> dict[str, float]:
@@ -70,20 +80,29 @@ class RlTraining:
         collected = time.perf_counter()
         settings, processes = self._settings, self._processes
         experience = Experience.of(trajectories, rewards(trajectories), settings, processes)
-        if settings.packing != "tree":  # the rows do not say what the engine did: as the paper
+        weights = None
+        if settings.packing != "tree" or settings.importance_cap is not None:
+            # Stitched rows do not say what the engine did: as the paper.
             old = self._logprobs(self._players.policy.module, experience)
             experience = replace(experience, old=old)
+        if settings.importance_cap is not None:
+            weights = importance(experience.old, experience.recorded, settings.importance_cap)
         model = self._players.reference
         reference = None if model is None else self._logprobs(model, experience)
         critic = self._critic_step(experience, reference)
         advantages = self._advantages(experience) if critic is None else critic.advantages
         factor = rate(number, settings.steps, settings.optimizer)
         values = statistics(trajectories) | packing(trajectories, experience)
+        values |= self._rollouts.measures()
+        if weights is not None:
+            values["importance_mean"] = float(weights.mean())
+            cut = weights >= settings.importance_cap
+            values["importance_truncated"] = float(cut.double().mean())
         learns = critic is None or number >= critic.settings.warmup
         terms: list[dict[str, float]] = []
         for place, part in enumerate(experience.minibatches):
             term, gap = self._update_policy(
-                part, experience, advantages, reference, factor if learns else None
+                part, experience, advantages, reference, weights, factor if learns else None
             )
             terms.append(term)
             if place == 0:  # later parts are compared with weights that have moved
@@ -103,12 +122,14 @@ class RlTraining:
 
     def _collect(self, number: int) -> list[Trajectory]:
         """The trajectories of step ``number``, task by task: each process plays its own."""
-        self._players.sync()
         settings = self._settings
         chosen = order(self._tasks, settings.tasks, number, self._seed)
         own = [task for part in self._own for task in part]
         seed = derive(self._seed, "collect", number)
-        played = self._arena.play(self._engine, [chosen[i] for i in own], settings, seed)
+        tasks = [chosen[i] for i in own]
+        played = self._rollouts.collect(
+            lambda engine: self._arena.play(engine, tasks, settings, seed)
+        )
         group = settings.group
         mine = {i: played[n * group : (n + 1) * group] for n, i in enumerate(own)}
         everyone = {i: one for part in self._processes.gather(mine) for i, one in part.items()}
@@ -141,6 +162,7 @@ class RlTraining:
         experience: Experience,
         advantages: Tensor,
         reference: Tensor | None,
+        weights: Tensor | None,
         factor: float | None,
     ) -> tuple[dict[str, float], Tensor]:
         """One optimizer step; its loss terms, and this process's |trainer - engine| log-probs.
@@ -162,6 +184,7 @@ class RlTraining:
                 advantages[places].to(device),
                 clip_ratio=settings.clip_ratio,
                 ref_logprobs=None if reference is None else reference[places].to(device),
+                importance_weights=None if weights is None else weights[places].to(device),
                 kl_weight=settings.kl if settings.kl_in == "loss" else 0.0,
                 entropy_weight=settings.entropy,
                 count=part.count,

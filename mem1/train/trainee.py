@@ -5,7 +5,7 @@ Trainings know a ``Trainee`` only. ``PlainTrainee`` is torch in one process; ``Z
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from mem1 import config_learning
 from mem1.errors import StoppedError
+from mem1.train.weights import Shape
 
 M = TypeVar("M", bound=torch.nn.Module, covariant=True)
 
@@ -38,6 +39,17 @@ class Trainee(Protocol[M]):
 
         Raises:
             StoppedError: it is no finite number.
+        """
+        ...
+
+    def shapes(self) -> list[Shape]:
+        """What ``weights`` gives, without gathering anything."""
+        ...
+
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Each parameter whole, by its name in the module, one after another.
+
+        All processes go through them together. A tensor is good until the next one.
         """
         ...
 
@@ -81,6 +93,14 @@ class PlainTrainee(Trainee[M]):
                 group["lr"] = peak
             optimizer.zero_grad(set_to_none=True)
         return norm
+
+    def shapes(self) -> list[Shape]:
+        """What ``weights`` gives."""
+        return [Shape(n, p.dtype, tuple(p.shape)) for n, p in self._model.named_parameters()]
+
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Each parameter by its name."""
+        yield from ((name, value.detach()) for name, value in self._model.named_parameters())
 
     def state(self) -> dict[str, Any]:
         """Everything to continue from."""

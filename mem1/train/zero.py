@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import warnings
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -32,6 +33,7 @@ from mem1.config_learning import Optimizer
 from mem1.train.limits import REDUCE_BUCKET
 from mem1.train.processes import Processes
 from mem1.train.trainee import Trainee, adamw, refuse_infinite
+from mem1.train.weights import Shape, buckets
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -141,9 +143,21 @@ class ZeroTrainee(Trainee[M]):
     @torch.no_grad()
     def copy_to(self, model: torch.nn.Module) -> None:
         """Make the weights of ``model``, a whole one of the same kind, exactly these."""
-        with deepspeed.zero.GatheredParameters([*self._names.values()], modifier_rank=None):
-            for name, parameter in model.named_parameters():
-                parameter.copy_(self._names[name])
+        whole = dict(model.named_parameters())
+        for name, weight in self.weights():
+            whole[name].copy_(weight)
+
+    def shapes(self) -> list[Shape]:
+        """What ``weights`` gives, without gathering anything."""
+        return [Shape(n, p.dtype, tuple(p.ds_shape)) for n, p in self._names.items()]
+
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Each parameter whole, gathered in buckets; called by all processes together."""
+        for bucket in buckets(self.shapes()):
+            parts = [self._names[one.name] for one in bucket]
+            with deepspeed.zero.GatheredParameters(parts, modifier_rank=None):
+                for one, parameter in zip(bucket, parts, strict=True):
+                    yield one.name, parameter.detach()
 
     def state(self) -> dict[str, Any]:
         """Weights and optimizer as whole tensors, the same in every process."""

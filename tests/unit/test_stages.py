@@ -112,6 +112,23 @@ def test_a_missing_budget_is_refused(mini):
         stages.training_run(changed(mini, sft={"horizons": [60]}), "sft-mem1")
 
 
+def test_settings_of_vllm_concern_only_what_runs_with_it(mini):
+    with_it = changed(mini, rl={"rollout": "vllm-server"}, systems={"mem1-sft": {"engine": "vllm"}})
+    concerned = {"run-rl-mem1", "run-rl-full", "run-rl-format", "eval-mem1-sft"}
+    assert differing(mini, with_it) - {"analysis"} == concerned  # it knows the systems
+    assert differing(mini, changed(mini, vllm={"max_num_seqs": 3})) == set()
+    after = changed(with_it, vllm={"max_num_seqs": 3})
+    assert differing(with_it, after) == concerned
+    run = stages.frozen(after, "run-rl-mem1")
+    assert run.vllm.max_num_seqs == stages.frozen(after, "eval-mem1-sft").vllm.max_num_seqs == 3
+
+
+def test_sections_without_vllm_do_not_mention_it(mini):
+    for stage in ("run-rl-mem1", "run-sft-mem1", "eval-mem1-rl"):
+        text = json.dumps(stages.frozen(mini, stage).model_dump(mode="json"))
+        assert not any(name in text for name in ("vllm", "rollout", "importance_cap"))
+
+
 @pytest.mark.parametrize("stage", ["wrold", "run-nobody", "eval-nobody", "tasks-test-many", ""])
 def test_unknown_stage_is_refused(mini, stage):
     with pytest.raises(InputError, match="There is no stage"):

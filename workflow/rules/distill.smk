@@ -24,6 +24,7 @@ rule distill:
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.model),
         runtime=240,
+        gpu=gpus(),
     params:
         made_of=system_arguments("train"),
         student=subpath(input.student, parent=True),

@@ -26,6 +26,7 @@ rule evaluate:
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.model),
         runtime=60,
+        gpu=gpus(),
     params:
         made_of=system_arguments("test"),
     shell:

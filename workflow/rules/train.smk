@@ -1,7 +1,6 @@
 # Trainings. They take long, so what they read is `ancient()`: a new time stamp repeats none of
-# them. Their frozen section does, and so do the model they start from and a teacher. Manifests
-# record digests of code and inputs; `verify` compares those with the files of today.
-# Checkpoints are no outputs, because Snakemake deletes the outputs of a job that failed.
+# them. Their frozen section does, and the model they start from, and a teacher; `verify` compares
+# digests. Checkpoints are no outputs: Snakemake deletes the outputs of a job that failed.
 
 
 rule train_sft:
@@ -30,6 +29,7 @@ rule train_sft:
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.start),
         runtime=60,
+        gpu=gpus(),
     params:
         start=start_folder,
         tokenizer=subpath(input.tokenizer, parent=True),
@@ -74,7 +74,9 @@ rule train_rl:
     resources:
         mem_mb=lambda wildcards, input: memory(3000, input.index, input.start),
         runtime=60,
-        processes=1,  # more with rl.engine: zero3; threads are those of all of them
+        processes=machine().processes,  # more than one with rl.engine: zero3
+        device_gib=machine().device_gib,  # memory of each GPU, for the dry run
+        gpu=gpus(),
     params:
         start=start_folder,
         index=lambda wildcards: index_folder("train"),

@@ -1,8 +1,9 @@
 """The protocol of engines: token ids in, sampled ids with their log-probabilities out."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mem1.agent import protocol
 from mem1.agent.text import Codec
@@ -50,6 +51,16 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Continuous(Protocol):
+    """An engine that takes calls from many threads, and batches by itself what they ask for."""
+
+    @property
+    def continuous(self) -> bool:
+        """Whether it does."""
+        ...
+
+
 def stop_end(text: str, stop: Sequence[str] = protocol.STOP) -> int | None:
     """Where the first of the strings ``stop`` ends in ``text``; None without one."""
     ends = [text.find(one) + len(one) for one in stop if one in text]
@@ -59,6 +70,21 @@ def stop_end(text: str, stop: Sequence[str] = protocol.STOP) -> int | None:
 def until_stop(text: str, stop: Sequence[str] = protocol.STOP) -> str:
     """``text`` up to and with the first of the strings ``stop``; all of it without one."""
     return text[: stop_end(text, stop)]
+
+
+def cut(ids: list[int], logprobs: list[float], codec: Codec, sampling: Sampling) -> Output:
+    """``ids`` up to the token that completes a stop string, or to the end token.
+
+    ``logprobs`` are cut with them, or empty.
+    """
+    if codec.eos in ids:
+        ids = ids[: ids.index(codec.eos) + 1]
+
+    def stopped(length: int) -> bool:
+        return stop_end(codec.decode(ids[:length]), sampling.stop) is not None
+
+    ids = ids[: bisect_left(range(len(ids)), True, key=stopped)]
+    return Output(ids, logprobs[: len(ids)], until_stop(codec.decode(ids), sampling.stop))
 
 
 def certain(text: str, codec: Codec, sampling: Sampling) -> Output:

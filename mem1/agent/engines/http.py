@@ -19,14 +19,13 @@ than a stop or the limit, ends the command.
 """
 
 import os
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from mem1.agent.engines.base import Output, Sampling, stop_end, until_stop
+from mem1.agent.engines.base import Output, Sampling, cut, until_stop
 from mem1.agent.text import Codec
 from mem1.config_systems import Server
 from mem1.errors import InputError
@@ -131,7 +130,7 @@ class HTTPEngine:
                 f"({choice.finish_reason}): see its log and start again, what is finished is kept."
             )
         if choice.token_ids is not None:
-            return self._cut(choice.token_ids, _given(choice, sampling), sampling)
+            return cut(choice.token_ids, _given(choice, sampling), self._codec, sampling)
         return self._encoded(choice, sampling)
 
     def _body(self, context: list[int], sampling: Sampling, seed: int) -> dict[str, Any]:
@@ -170,18 +169,6 @@ class HTTPEngine:
         if context[end:]:
             messages.append({"role": "assistant", "content": self._codec.decode(context[end:])})
         return messages
-
-    def _cut(self, ids: list[int], logprobs: list[float], sampling: Sampling) -> Output:
-        """``ids`` up to the token that completes a stop string, or to the end token."""
-        if self._codec.eos in ids:
-            ids = ids[: ids.index(self._codec.eos) + 1]
-
-        def stopped(length: int) -> bool:
-            return stop_end(self._codec.decode(ids[:length]), sampling.stop) is not None
-
-        ids = ids[: bisect_left(range(len(ids)), True, key=stopped)]
-        text = until_stop(self._codec.decode(ids), sampling.stop)
-        return Output(ids, logprobs[: len(ids)], text)
 
     def _encoded(self, choice: _Choice, sampling: Sampling) -> Output:
         """The answer of a server that returns text alone."""

@@ -7,6 +7,7 @@ near to each other. Equal distances stay in the order of the notes.
 
 import math
 import re
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -70,11 +71,13 @@ class Vectors:
         self._encoder = Loaded(settings)
         self.name = f"encoder {self._encoder.digest}"
         self._vectors: dict[str, np.ndarray] = {}
+        self._lock = threading.Lock()  # trajectories can be in threads of their own
 
     def _vector(self, text: str) -> np.ndarray:
-        if text not in self._vectors:
-            [self._vectors[text]] = self._encoder.passages([text])
-        return self._vectors[text]
+        with self._lock:
+            if text not in self._vectors:
+                [self._vectors[text]] = self._encoder.passages([text])
+            return self._vectors[text]
 
     def nearest(self, query: str, texts: Sequence[str], k: int) -> list[int]:
         """See ``Index``."""

@@ -143,6 +143,32 @@ def test_extreme_ratios_stay_finite() -> None:
     assert all(map(math.isfinite, terms.values().values()))
 
 
+def test_importance_weights_are_cut_at_the_cap() -> None:
+    trainer, engine = tensor([0.5, 0.2, 0.4]).log(), tensor([0.25, 0.4, 0.1]).log()
+    weights = o.importance(trainer.requires_grad_(), engine, cap=2.5)  # 2, 1/2, and 4 cut
+    close(weights, tensor([2.0, 0.5, 2.5]))
+    assert not weights.requires_grad
+
+
+def test_importance_weights_weigh_the_surrogate_alone() -> None:
+    # Ratios 2, 1/2, 1 with a clip at 0.2: surrogates -(1.2 * 1), -(1/2 * -1 or 0.8 * -1: the
+    # smaller is -0.8), -(1 * 3), so 1.2, -0.8 and 3 with their signs turned; 4 tokens in the step.
+    old = tensor([0.2, 0.4, 0.3]).log()
+    now = tensor([0.4, 0.2, 0.3]).log().requires_grad_()
+    advantages, weights = tensor([1.0, -1.0, 3.0]), tensor([2.0, 0.5, 1.5])
+    terms = o.rl_loss(
+        now, torch.ones(3), old, advantages, clip_ratio=0.2, count=4,
+        ref_logprobs=old, kl_weight=1.0, importance_weights=weights,
+    )  # fmt: skip
+    assert float(terms.policy) == pytest.approx((2 * -1.2 + 0.5 * 0.8 + 1.5 * -3) / 4)
+    kl = (0.5 - 1 - math.log(0.5)) + (2 - 1 - math.log(2))  # of ratios 1/2, 2 and 1
+    assert float(terms.kl) == pytest.approx(kl / 4)
+    [gradient] = torch.autograd.grad(terms.loss, now)
+    # Of the surrogate: none where it is clipped, -weight * ratio * advantage elsewhere; of the
+    # penalty 1 - exp(d) with d = -log ratio.
+    close(gradient, tensor([1 - 0.5, 1 - 2.0, -1.5 * 3]) / 4)
+
+
 def test_weights_without_what_they_weigh_are_refused() -> None:
     x = torch.zeros(1, requires_grad=True)
     with pytest.raises(ValueError, match="reference"):

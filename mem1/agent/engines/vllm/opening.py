@@ -1,0 +1,71 @@
+"""vLLM with the weights of a folder, for commands that only decode."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from mem1.agent.engines.base import Engine
+from mem1.agent.engines.vllm import process
+from mem1.agent.engines.vllm.arguments import engine_arguments
+from mem1.agent.engines.vllm.served import Address, ServedVLLM
+from mem1.agent.text import Codec
+from mem1.config_vllm import Vllm
+from mem1.provenance import read_json
+from mem1.retrieval.transport import Patience
+
+
+@contextmanager
+def opened(
+    settings: Vllm,
+    folder: Path,
+    codec: Codec,
+    *,
+    served: bool,
+    max_tokens: int,
+    temperature: float,
+    threads: int,
+    name: str,
+    beside: Path | None,
+) -> Iterator[Engine]:
+    """An engine with the model in ``folder``; it ends with the block.
+
+    Args:
+        settings: the section.
+        folder: weights, shape and tokenizer.
+        codec: its tokenizer.
+        served: whether it is a server, which can have an environment of its own.
+        max_tokens: of a context with its output (``agent.max_context``).
+        temperature: of what will be sampled.
+        threads: of its computations.
+        name: of the server's log.
+        beside: output of the command, beside which that log is written where there is no folder
+            of logs.
+
+    Raises:
+        InputError: vLLM is not there, or does not start.
+    """
+    gpu = torch.cuda.is_available()
+    positions = read_json(folder / "config.json").get("max_position_embeddings")
+    most = min(max_tokens, positions or max_tokens)
+    model = engine_arguments(
+        settings, folder, max_tokens=most, temperature=temperature, weights=True, gpu=gpu
+    )
+    if not served:
+        from mem1.agent.engines.vllm.local import VLLMEngine
+
+        engine = VLLMEngine(settings, model, codec, threads=threads)
+        try:
+            yield engine
+        finally:
+            engine.close()
+        return
+    log = process.log_of(name, beside.parent if beside is not None else Path())
+    server = process.ServerProcess(settings, model, log, threads=threads, gpu=gpu)
+    try:
+        patience = Patience(attempts=3, timeout=settings.timeout)
+        where = Address(server.root, server.headers, process.NAME, most, patience)
+        yield ServedVLLM(where, codec)
+    finally:
+        server.stop()

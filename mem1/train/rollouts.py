@@ -1,0 +1,192 @@
+"""What collects during reinforcement learning, and how it comes to have the newest weights.
+
+``Rollouts`` is the model itself behind ``HFEngine``, or vLLM (``rl.rollout``). vLLM holds
+weights of its own, so before each collection
+
+    it is given those of the policy, under a version that no other weights have,
+    it continues a few prompts, and the trainer says how likely what it sampled is: where they
+    differ by more than ``vllm.largest_gap`` nats the training stops.
+
+Every output names the version it was sampled with. An engine that is gone, or has other weights
+(a server that was killed, or started again by somebody), is brought back, given the weights, and
+the whole collection is repeated: random numbers belong to (task, sample, turn), so it is the
+one that would have been.
+"""
+
+import contextlib
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import torch
+
+from mem1.agent.engines.base import Engine, Output, Sampling
+from mem1.agent.engines.vllm.base import LostError
+from mem1.config_vllm import Vllm
+from mem1.errors import StoppedError
+from mem1.seeding import derive
+from mem1.train.batch import PAD, collate
+from mem1.train.forward import Actor
+from mem1.train.placement import Placement, together
+from mem1.train.processes import Processes
+from mem1.train.trainee import Trainee
+from mem1.train.tree import View, pack
+
+T = TypeVar("T")
+
+PROBE_TOKENS = 16  # sampled after each probe
+
+
+class Rollouts(Protocol):
+    """An engine for collections."""
+
+    def collect(self, play: Callable[[Engine], T]) -> T:
+        """What ``play`` returns with an engine that has the newest weights.
+
+        All processes call it together. ``play`` can be called again if it fails.
+        """
+        ...
+
+    def measures(self) -> dict[str, float]:
+        """What is to be logged of the newest collection."""
+        ...
+
+
+class InModel:
+    """The model of the policy, or a copy of it that ``sync`` makes the same."""
+
+    def __init__(self, engine: Engine, sync: Callable[[], None]) -> None:
+        self._engine = engine
+        self._sync = sync
+
+    def collect(self, play: Callable[[Engine], T]) -> T:
+        """See ``Rollouts``."""
+        self._sync()
+        return play(self._engine)
+
+    def measures(self) -> dict[str, float]:
+        """Nothing: it is the policy."""
+        return {}
+
+
+class WithVllm:
+    """vLLM, in process or in a server.
+
+    Args:
+        placement: where it is.
+        policy: whose weights it gets.
+        settings: the section.
+        processes: that train together.
+        probes: ids of the prompts that are compared.
+        sampling: of the collections.
+        seed: of what is sampled after the probes.
+        sleeps: whether memory is given back between collections.
+    """
+
+    def __init__(
+        self,
+        placement: Placement,
+        policy: Trainee[Actor],
+        settings: Vllm,
+        processes: Processes,
+        probes: Sequence[Sequence[int]],
+        sampling: Sampling,
+        seed: int,
+        sleeps: bool = False,
+    ) -> None:
+        self._placement = placement
+        self._policy = policy
+        self._settings = settings
+        self._processes = processes
+        self._probes = probes
+        self._temperature = sampling.temperature
+        most = min(PROBE_TOKENS, sampling.max_new_tokens)
+        self._sampling = Sampling(sampling.temperature, most, sampling.stop)
+        self._seed = seed
+        self._sleeps = sleeps
+        self._resting = False
+        self._training = processes.gather(secrets.token_hex(4))[0]
+        self._version = 0
+        self._measures: dict[str, float] = {}
+
+    def collect(self, play: Callable[[Engine], T]) -> T:
+        """See ``Rollouts``.
+
+        Raises:
+            LostError: the engine is lost again and again.
+            StoppedError: it does not compute what the trainer computes.
+        """
+        self._measures = {"machine/restarts": 0.0}
+        for left in reversed(range(self._settings.restarts + 1)):
+            try:
+                self._refresh()
+                played = together(self._processes, lambda: play(self._placement.engine))
+                self._rest(True)
+                return played
+            except LostError as error:
+                if not left:
+                    raise LostError(
+                        f"{str(error).rstrip('.')}, also after {self._settings.restarts} new "
+                        f"starts (vllm.restarts): look at the log of the server."
+                    ) from error
+                self._placement.revive(str(error))
+                self._resting = False
+                self._measures["machine/restarts"] += 1
+        raise AssertionError("unreachable")
+
+    def measures(self) -> dict[str, float]:
+        """The gap of the probes, and what the update cost."""
+        return dict(self._measures)
+
+    def _refresh(self) -> None:
+        """Give the engine the weights of the policy, and compare the two."""
+        started = time.perf_counter()
+        self._rest(False)
+        self._version += 1
+        self._placement.give(self._policy, f"{self._training}.{self._version}")
+        given = time.perf_counter()
+        gap = self._gap()
+        self._measures["probe_gap_max"] = gap
+        self._measures["machine/weights_seconds"] = given - started
+        self._measures["machine/probe_seconds"] = time.perf_counter() - given
+        if not gap <= self._settings.largest_gap:
+            raise StoppedError(
+                f"vLLM and the trainer differ by {gap:.3g} nats on the same tokens after update "
+                f"{self._version}, and vllm.largest_gap is {self._settings.largest_gap:g}: use a "
+                f"finer vllm.dtype, or raise vllm.largest_gap if this is rounding"
+            )
+
+    def _gap(self) -> float:
+        """The largest difference of log-probabilities on what the engine says to the probes."""
+
+        def ask() -> list[Output]:
+            if not self._processes.first:
+                return []
+            seeds = [derive(self._seed, "probe", i) for i in range(len(self._probes))]
+            return self._placement.engine.generate(self._probes, self._sampling, seeds)
+
+        outputs = self._processes.gather(together(self._processes, ask))[0]
+        gaps = []
+        for probe, output in zip(self._probes, outputs, strict=True):
+            batch = collate([pack([View(probe, output.ids, 0, 0)])], PAD)
+            with torch.no_grad():
+                said = self._policy.module(batch, self._temperature, False).logprobs
+            gaps.append((said.cpu().float() - torch.tensor(output.logprobs)).abs().max())
+        return float(torch.stack(gaps).max())
+
+    def _rest(self, resting: bool) -> None:
+        if self._sleeps and resting != self._resting:
+            together(self._processes, lambda: self._placement.rest(resting))
+            self._resting = resting
+
+
+@contextlib.contextmanager
+def removed(folder: Path) -> Iterator[Path]:
+    """``folder``, which is gone afterwards."""
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
