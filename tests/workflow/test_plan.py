@@ -1,9 +1,11 @@
 """What a dry run plans, from nothing."""
 
+import json
 import resource
 
 import pytest
 
+from mem1.model_shape import KEYS, PUBLISHED
 from tests.workflow.conftest import copy_to
 
 TRAINING = {"train_sft": 2, "train_rl": 3, "verify": 1, "track_run": 5}
@@ -49,19 +51,25 @@ def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
 def paper(tmp_path_factory):
     """The workflow with something in the place of the base model of preset paper."""
     made = copy_to(tmp_path_factory.mktemp("paper"), stand_ins=False)
-    model = made.folder / "models" / "Qwen2.5-7B"
-    model.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors.index.json", "tokenizer.json"):
-        (model / name).write_text("stands in for the base model", encoding="utf-8")
+    stand_in(made.folder / "models" / "Qwen2.5-7B", "model.safetensors.index.json")
     return made
+
+
+def stand_in(model, weights):
+    """Something in the place of the model in a folder, with the shape of the one of its name."""
+    shape = {
+        KEYS[name]: value for name, value in vars(PUBLISHED[model.name]).items() if name in KEYS
+    }
+    tied = {"model_type": "qwen2", "tie_word_embeddings": PUBLISHED[model.name].tied}
+    model.mkdir(parents=True)
+    (model / "config.json").write_text(json.dumps(shape | tied), encoding="utf-8")
+    for name in (weights, "tokenizer.json"):
+        (model / name).write_text("stands in for the base model", encoding="utf-8")
 
 
 def test_single_gpu_plans_two_trainings_and_their_evaluations(tmp_path):
     made = copy_to(tmp_path, stand_ins=False)
-    model = made.folder / "models" / "Qwen2.5-0.5B"
-    model.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        (model / name).write_text("stands in for the base model", encoding="utf-8")
+    stand_in(made.folder / "models" / "Qwen2.5-0.5B", "model.safetensors")
     assert made.plan("--configfile", "config/single-gpu.yaml") == {
         "import_corpus": 1,
         "import_questions": 2,
