@@ -195,8 +195,8 @@ class Served:
         self.engine.version = version
 
     def revive(self, reason: str) -> None:
-        """Start the server again if it is gone; one of somebody else has to be there."""
-        if self._server is not None and not self._server.alive:
+        """Start the server again, whatever is left of it; one of somebody else has to be there."""
+        if self._server is not None:
             self._server.start()
         self.engine.address = self._address()
         self._carrier = gpu_carrier(self._settings.transfer, self.engine, self._processes)

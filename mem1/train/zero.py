@@ -108,7 +108,7 @@ class ZeroTrainee(Trainee[M]):
         With ``half`` they are bfloat16, and the optimizer has its own in fp32.
         """
         self._processes = processes
-        self._names = dict(model.named_parameters())
+        self._names: dict[str, Any] = dict(model.named_parameters())  # DeepSpeed's, with more
         self._peak = settings.lr
         learning = {
             "gradient_clipping": settings.clip,

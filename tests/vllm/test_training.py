@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from mem1.config import Agent
 from mem1.config_retrieval import Retrieval
 from mem1.envs.search import SearchEnvironment
 from mem1.provenance import json_digest
-from mem1.records import StepMetrics
+from mem1.records import StepMetrics, read_jsonl
 from mem1.retrieval import bm25
 from mem1.tracking import Live
 from mem1.train import session
@@ -23,7 +25,7 @@ from mem1.train.collect import Arena
 from mem1.train.model import load_model
 from mem1.train.placement import InProcess, Served
 from mem1.train.players import players
-from mem1.train.processes import ALONE
+from mem1.train.processes import ALONE, Processes
 from mem1.train.rl import RlTraining
 from mem1.train.rollouts import WithVllm
 from tests.unit.agent.engines.openai_server import BASE
@@ -46,23 +48,30 @@ class Trained:
 
 
 def train(
-    make: Callable[[Codec], Any], folder: Path, disturb: Callable[[Any], Any] = lambda it: it
+    make: Callable[[Codec], Any],
+    folder: Path,
+    disturb: Callable[[Any], Any] = lambda it: it,
+    engine: str = "plain",
+    processes: Processes = ALONE,
 ) -> Trained:
     model, codec = load_model(BASE)
-    ready = players(model, RL, ALONE)
+    settings = RL.model_copy(update={"engine": engine})
+    ready = players(model, settings, processes)
     retriever = bm25.in_memory(WORLD.passages, Retrieval(k=3, k1=1.5, b=0.75))
     arena = Arena(SearchEnvironment(retriever, 3, AGENT, codec), codec, AGENT, "mem1")
     form = arena.forms["mem1"]
     rollouts = WithVllm(
-        make(codec), ready.policy, SETTINGS, ALONE,
+        make(codec), ready.policy, SETTINGS, processes,
         [form.prompt(task, codec) for task in TASKS[: SETTINGS.probes]],
-        arena.sampling(RL), 0,
+        arena.sampling(settings), 0,
     )  # fmt: skip
-    training = RlTraining(RL, 0, ready, TASKS, arena, ALONE, disturb(rollouts))
+    training = RlTraining(settings, 0, ready, TASKS, arena, processes, disturb(rollouts))
+    checkpoints = Checkpoints(folder, {"is": "x"}, processes=processes)
     metrics = session.train(
-        "test", STEPS, training.step, ready.resumable, Checkpoints(folder, {"is": "x"}), 1,
-        lambda _: Live(),
+        "test", STEPS, training.step, ready.resumable, checkpoints, 1, lambda _: Live(),
+        processes=processes,
     )  # fmt: skip
+    ready.sync()
     weights = {name: value.tolist() for name, value in model.named_parameters()}
     return Trained(metrics, json_digest(weights), rollouts)
 
@@ -88,6 +97,22 @@ def test_in_process_trains_to_the_same_bytes(undisturbed: Trained, local, tmp_pa
     trained = train(lambda codec: placement, tmp_path)
     assert trained.metrics == undisturbed.metrics
     assert trained.weights == undisturbed.weights
+
+
+def test_two_processes_with_parts_of_the_model_share_a_server(
+    undisturbed: Trained, server, tmp_path: Path
+) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    launcher += ["--nproc-per-node=2", "-m", "tests.vllm.shared", server.root, str(tmp_path)]
+    environment = {**os.environ, "KEY_OF_THE_TEST": server.key, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(launcher, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = read_jsonl(tmp_path / "metrics.jsonl", StepMetrics)
+    for row, other in zip(rows, undisturbed.metrics, strict=True):
+        assert row.values["logprob_gap_max"] < 1e-3
+        assert row.values["probe_gap_max"] < 1e-3
+        assert row.values["output_tokens"] == other.values["output_tokens"]
+        assert row.values["policy"] == pytest.approx(other.values["policy"], abs=1e-4)
 
 
 class Fatal:

@@ -8,9 +8,9 @@
     cannot say goodbye, but the pipe from it closes),
     on SIGTERM, SIGINT or SIGHUP.
 
-They are asked first (SIGTERM), and killed after a few seconds. A folder named by
-``--remove FOLDER`` in front of the command is deleted if nobody is left to do it. The guard exits
-with the status of the command, or 0 if it was told to end.
+The command is asked first (SIGTERM); what is left after it, or after a few seconds, is killed. A
+folder named by ``--remove FOLDER`` in front of the command is deleted if nobody is left to do it.
+The guard exits with the status of the command, or 0 if it was told to end.
 
 It runs as a script of its own and imports nothing but the standard library. It adopts orphans
 (PR_SET_CHILD_SUBREAPER, Linux), so that processes are found whose parent is gone.
@@ -58,11 +58,9 @@ def main(argv: list[str]) -> int:
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End ``child`` and all that is below this process."""
     if child.poll() is None:
-        child.terminate()
-    until = time.monotonic() + GRACE
-    while time.monotonic() < until and _below():
-        _reap(child)
-        time.sleep(0.05)
+        child.terminate()  # it ends those below it in good order
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE)
     while left := _below():
         for pid in left:
             with contextlib.suppress(ProcessLookupError):

@@ -12,11 +12,11 @@ import itertools
 import os
 import queue
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ class VLLMEngine:
         arguments.check_version(vllm.__version__, "This Python")
         if processes > 1:
             model = {**model, "distributed_executor_backend": "external_launcher"}
-        with _undisturbed():
+        with _undisturbed(), _hidden("llvmlite.binding.ffi"):
             try:
                 made = vllm.EngineArgs(**model)
                 self._engine = vllm.LLMEngine.from_engine_args(made)
@@ -116,7 +116,6 @@ class VLLMEngine:
         self.version = FIRST
         self.most_tokens = int(model["max_model_len"])
         self._codec = codec
-        self._path = Path(str(model["model"]))
         self._params = vllm.SamplingParams
         self._kind = vllm.sampling_params.RequestOutputKind.FINAL_ONLY
         self._numbers = itertools.count()
@@ -246,6 +245,21 @@ class VLLMEngine:
             self._add(one)
         else:
             one.done.set_exception(aborted(MOST_ABORTS))
+
+
+@contextlib.contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """The module ``name`` is not among those that are loaded.
+
+    On a CPU vLLM 0.32 looks at the attributes of all loaded modules, and fails at an object of
+    llvmlite that answers to every name. That is loaded with numba, and so with bm25s.
+    """
+    module = sys.modules.pop(name, None)
+    try:
+        yield
+    finally:
+        if module is not None:
+            sys.modules[name] = module
 
 
 @contextlib.contextmanager
