@@ -43,7 +43,6 @@ localrules:
 
 # What cannot influence a result is environment, not configuration.
 prepare_environment()
-say_what_it_takes()
 recover()
 
 
@@ -80,6 +79,9 @@ include: "workflow/rules/page.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/reference.smk"
 include: "workflow/rules/track.smk"
+
+
+say_what_it_takes(rules.train_rl.rule.resources)
 
 
 onsuccess:

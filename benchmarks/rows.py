@@ -16,7 +16,8 @@ from transformers import PreTrainedModel
 
 from mem1.errors import InputError
 from mem1.train.attention import plan
-from mem1.train.batch import PAD, ROW_TOKENS, PackedBatch, collate
+from mem1.train.batch import PAD, PackedBatch, collate
+from mem1.train.limits import ROW_TOKENS
 from mem1.train.stitched import stitch
 from mem1.train.tree import Tree, View, pack
 

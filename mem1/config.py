@@ -185,7 +185,7 @@ class MaskGap(Section):
 class Config(Section):
     """The whole workflow."""
 
-    preset: Literal["mini", "smoke", "sample", "base", "ablations", "paper", "vllm"]
+    preset: Literal["mini", "smoke", "sample", "base", "ablations", "single-gpu", "paper", "vllm"]
     seed: int = Field(ge=0, description="root of all named random streams")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(
         min_length=1,

@@ -8,14 +8,22 @@ counted apart, at their own speeds.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mem1.activations import tree_tokens
 from mem1.config import Config
 from mem1.config_learning import Rl
 from mem1.config_systems import LOADED
+from mem1.dependencies import ROOT
 from mem1.errors import InputError
+from mem1.machines import Machine
+from mem1.memory import parts, total
+from mem1.memory_report import of_config, prompt_tokens
+from mem1.memory_work import PHASES
+from mem1.model_shape import shape_of
 from mem1.tasks.catalogue import Dataset
 
 GB = 10**9
 HOUR = 3600
+CHECKPOINT_BYTES = 12  # of a parameter: weights and two moments in fp32 (``train.checkpoint``)
 
 
 @dataclass(frozen=True)
@@ -28,12 +36,6 @@ class Assumption:
 
 
 ASSUMPTIONS: dict[str, Assumption] = {
-    "parameters": Assumption(
-        7.62e9,
-        "of the base model",
-        "looked up: Qwen2.5-7B, from the shapes in its config.json (28 layers of width 3584 and "
-        "18,944, a vocabulary of 152,064 that is not tied)",
-    ),
     "dimensions": Assumption(768, "of a vector", "looked up: E5-base-v2, its model card"),
     "passage_bytes": Assumption(
         670, "B, uncompressed", "looked up: 14 GB for the dump (wiki_dpr in `datasets`)"
@@ -44,21 +46,15 @@ ASSUMPTIONS: dict[str, Assumption] = {
         "assumed: 150 tokens a passage, 2 FLOP for each of 109M parameters, a third of the 67 "
         "TFLOP/s of an H100 in fp32",
     ),
-    "question_tokens": Assumption(30, "of one question in the prompt", "assumed"),
-    "prompt_tokens": Assumption(400, "of the rest of the prompt", "assumed"),
     "output_tokens": Assumption(200, "of one output", "assumed; the paper's peak is 640 in all"),
     "info_tokens": Assumption(450, "of one observation", "assumed: 3 passages of 100 words"),
     "turns_used": Assumption(1.0, "share of the turn budget", "assumed: all of it"),
     "sampled_per_second": Assumption(500, "tokens by one GPU", "assumed for the engine in process"),
+    "sampled_by_vllm": Assumption(2500, "tokens a second by one GPU", "assumed for vLLM"),
     "peak_flops": Assumption(
         989e12, "per second, bf16", "looked up: H100 SXM, 1,979 with sparsity and half without"
     ),
     "mfu": Assumption(0.3, "share of it reached in training", "assumed"),
-    "training_bytes": Assumption(
-        16, "B a parameter", "looked up: ZeRO paper, 2 + 2 + 12 for Adam in mixed precision"
-    ),
-    "frozen_bytes": Assumption(2, "B a parameter", "bf16"),
-    "gpus": Assumption(4, "that share a training", "the paper: 4 H100 or H200"),
 }
 
 
@@ -78,12 +74,6 @@ def flat_index_bytes(passages: int, dimensions: int) -> int:
     return passages * dimensions * 4
 
 
-def row_tokens(policy: str, prompt: int, output: int, info: int, turns: int) -> int:
-    """Tokens of one packed training row: q + turns (2 g + i) under mem1, else (g + i) each."""
-    copies = 2 if policy == "mem1" else 1
-    return prompt + turns * (copies * output + info)
-
-
 def round_flops(rl: Rl, parameters: float, tokens: float) -> float:
     """FLOP of the updates of one round on ``tokens``.
 
@@ -98,19 +88,12 @@ def round_flops(rl: Rl, parameters: float, tokens: float) -> float:
     return passes * parameters * tokens
 
 
-def gpu_bytes(rl: Rl, parameters: float, gpus: float, training: float, frozen: float) -> float:
-    """Bytes of weights and optimizers on each GPU; activations come on top."""
-    shards = gpus if rl.engine == "zero3" else 1
-    learners = 2 if rl.critic is not None and rl.estimator == "ppo" else 1
-    reference = frozen if rl.kl else 0
-    return parameters * (learners * training + reference) / shards
-
-
-def needs(config: Config, table: Mapping[str, Dataset]) -> list[Need]:
-    """What the rules of ``config`` take.
+def needs(config: Config, table: Mapping[str, Dataset], machine: Machine) -> list[Need]:
+    """What the rules of ``config`` take, with its trainings on ``machine``.
 
     Raises:
-        InputError: the configuration is not of full scale (sources.kind hub).
+        InputError: the configuration is not of full scale (sources.kind hub), or nothing is known
+            of its model.
     """
     sources = config.sources
     if sources.kind != "hub" or sources.corpus is None:
@@ -143,34 +126,64 @@ def needs(config: Config, table: Mapping[str, Dataset]) -> list[Need]:
                 how="flat index, fp32; memory: of the machine, here and wherever it is searched",
             ),
         ]
-    found += [_training(config, name, a) for name in config.runs if config.runs[name].stage == "rl"]
+    if config.retrieval.kind in ("bm25", "hybrid"):
+        words = 3 * passages * a["passage_bytes"] / GB
+        found.append(
+            Need("build_index", memory=words, how="BM25, three times the passages; of the machine")
+        )
+    found += [
+        _training(config, name, machine, a)
+        for name in config.runs
+        if config.runs[name].stage == "rl"
+    ]
     evaluated = [name for name, system in config.systems.items() if system.horizons != []]
     found += [_evaluation(config, name, a) for name in evaluated]
     return found
 
 
-def _training(config: Config, name: str, a: Mapping[str, float]) -> Need:
+def _training(config: Config, name: str, machine: Machine, a: Mapping[str, float]) -> Need:
     run, rl = config.runs[name], config.settings_of(name)
     assert isinstance(rl, Rl)
     horizon = config.tasks.train_horizon
     turns = round(a["turns_used"] * config.tasks.turns_for(horizon))
-    prompt = int(a["prompt_tokens"] + horizon * a["question_tokens"])
-    played = rl.tasks * rl.group
-    tokens = played * row_tokens(
-        run.policy, prompt, int(a["output_tokens"]), int(a["info_tokens"]), turns
-    )
-    update = round_flops(rl, a["parameters"], tokens) / (a["peak_flops"] * a["mfu"])
-    sample = played * turns * a["output_tokens"] / a["sampled_per_second"]
-    memory = gpu_bytes(rl, a["parameters"], a["gpus"], a["training_bytes"], a["frozen_bytes"])
+    output, info = int(a["output_tokens"]), int(a["info_tokens"])
+    prompt = prompt_tokens(horizon)
+    limit = config.agent.max_context
+    tokens = rl.tasks * tree_tokens(run.policy, prompt, output, info, turns, rl.group, limit)
+    parameters = _parameters(config)
+    update = round_flops(rl, parameters, tokens) / (a["peak_flops"] * a["mfu"])
+    speed = a["sampled_per_second" if rl.rollout == "hf" else "sampled_by_vllm"]
+    sample = rl.tasks * rl.group * turns * output / speed
     learners = 2 if rl.critic is not None and rl.estimator == "ppo" else 1
+    work = of_config(config, name, machine)
+    peak = None
+    if work is not None:
+        found = parts(work)
+        peak = max(total(found, phase) for phase in PHASES) / GB
     return Need(
         f"train_rl {name}",
-        disk=2 * learners * a["parameters"] * a["training_bytes"] / GB,
-        memory=memory / GB,
+        disk=2 * learners * parameters * CHECKPOINT_BYTES / GB,
+        memory=peak,
         gpu_hours=rl.steps * (update + sample) / HOUR,
         how=f"{rl.steps} rounds of {tokens:,} tokens: {update:.0f} s to learn, {sample:.0f} s to "
-        f"sample; disk: two checkpoints; memory: of each of {a['gpus']:.0f} GPUs, no activations",
+        f"sample, in hours of one GPU; disk: two checkpoints; memory: of each of "
+        f"{machine.processes}, longest outputs and observations",
     )
+
+
+def _parameters(config: Config) -> int:
+    """Parameters of the base model.
+
+    Raises:
+        InputError: it is not there and not known, or of an unknown architecture.
+    """
+    shape = shape_of(ROOT / config.base_model)
+    if shape is None:
+        raise InputError(
+            f"base_model {config.base_model} is not of type qwen2, and nothing is known of its "
+            f"size: use a model of that type for a preset of full scale."
+        )
+    return shape.parameters
 
 
 def _evaluation(config: Config, name: str, a: Mapping[str, float]) -> Need:
@@ -180,10 +193,11 @@ def _evaluation(config: Config, name: str, a: Mapping[str, float]) -> Need:
     turns = sum(round(a["turns_used"] * tasks.turns_for(h)) for h in horizons)
     sampled = tasks.test_count * turns * a["output_tokens"]
     in_process = system.engine in LOADED
+    speed = a["sampled_per_second" if system.engine == "hf" else "sampled_by_vllm"]
     return Need(
         f"evaluate {name}",
-        memory=a["parameters"] * a["frozen_bytes"] / GB if in_process else None,
-        gpu_hours=sampled / a["sampled_per_second"] / HOUR if in_process else None,
+        memory=_parameters(config) * 2 / GB if in_process else None,
+        gpu_hours=sampled / speed / HOUR if in_process else None,
         how=f"{tasks.test_count} tasks of each number of objectives, {sampled:,.0f} tokens",
     )
 

@@ -28,6 +28,7 @@ def main(argv: Sequence[str]) -> None:
     from mem1.tasks.compose import load_panel
     from mem1.train.collect import Arena, collapsed
     from mem1.train.collector import opened
+    from mem1.train.fitting import announce
     from mem1.train.job import Job
     from mem1.train.players import players as prepare
     from mem1.train.rl import RlTraining
@@ -39,6 +40,7 @@ def main(argv: Sequence[str]) -> None:
     inputs = [arguments.tasks, arguments.passages, searched]
     job = Job.prepare("train_rl", arguments, run, inputs=inputs)
     tasks = load_panel(arguments.tasks)
+    announce(job, run.rl, tasks)
     players = prepare(job.model, run.rl, job.processes)
     environment = SearchEnvironment(retriever, run.retrieval.k, run.agent, job.codec)
     arena = Arena(environment, job.codec, run.agent, run.run.policy)

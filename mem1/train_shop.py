@@ -74,6 +74,7 @@ def _reinforce(run: "ShopRun", arguments: argparse.Namespace) -> None:
     from mem1.tasks.compose import load_panel
     from mem1.train.collect import Arena, collapsed
     from mem1.train.collector import opened
+    from mem1.train.fitting import announce
     from mem1.train.job import Job
     from mem1.train.players import players as prepare
     from mem1.train.rl import RlTraining
@@ -85,6 +86,7 @@ def _reinforce(run: "ShopRun", arguments: argparse.Namespace) -> None:
     tasks = load_panel(arguments.tasks)
     split = tasks[0].split
     shop = opening.environment(run.shop, arguments.goals, split, run.seed, run.agent, job.codec)
+    announce(job, rl, tasks)
     players = prepare(job.model, rl, job.processes)
     arena = Arena(shop, job.codec, run.agent, run.run.policy, SHOP)
     with opened(job, rl, players, tasks, arena) as rollouts:

@@ -18,7 +18,6 @@ from torch import Tensor
 from mem1.train.tree import Tree, join
 
 PAD = 0  # any id will do: padding is seen by nothing
-ROW_TOKENS = 16_384  # of one forward pass: bounds memory, does not change the loss
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from mem1.config_learning import Rl
 from mem1.records import Trajectory
-from mem1.train.batch import PAD, ROW_TOKENS, PackedBatch, collate, nothing
+from mem1.train.batch import PAD, PackedBatch, collate, nothing
 from mem1.train.credit import TrajectoryOrder
+from mem1.train.limits import ROW_TOKENS, STITCHED_TOKENS
 from mem1.train.processes import Processes
 from mem1.train.stitched import stitch
 from mem1.train.tree import View, pack, split_rows, views_of
-
-STITCHED_TOKENS = 512  # of a row: its attention is dense
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from transformers import PreTrainedModel
 from mem1.errors import InputError
 from mem1.train import attention
 from mem1.train.batch import PackedBatch
-
-CHUNK = 2**25  # logits held at a time: 128 MB in fp32
+from mem1.train.limits import CHUNK
 
 
 def sampled_states(

@@ -60,13 +60,13 @@ class Job(Generic[R]):
                 raise InputError(f"Run {run.name} cannot start from scratch: give it a model.")
             codec = load_codec(tokenizer)
             model = new_model(run.model, codec.size, derive(run.seed, "model", run.run.seed))
-            torch.nn.Module.to(model, processes.device)
+            _place(model, run, processes)
             return cls(command, arguments, inputs, run, model, codec, tokenizer, processes)
         start = Path(arguments.start)
         model, codec = load_checkpoint(start, torch.float32)
         if isinstance(run, ShopRun) and run.run.start == "base" and tokenizer is not None:
             codec = _renamed(model, load_codec(tokenizer), tokenizer)
-            torch.nn.Module.to(model, processes.device)
+            _place(model, run, processes)
             return cls(
                 command, arguments, [start, *inputs], run, model, codec, tokenizer, processes
             )
@@ -77,7 +77,7 @@ class Job(Generic[R]):
                     f"{start} was trained with another tokenizer than {tokenizer}: train the "
                     f"model again, or restore the tokenizer it was made with."
                 )
-        torch.nn.Module.to(model, processes.device)
+        _place(model, run, processes)
         return cls(command, arguments, [start, *inputs], run, model, codec, start, processes)
 
     def train(
@@ -125,6 +125,12 @@ class Job(Generic[R]):
         outputs = {name: folder / name for name in ("model", session.METRICS)}
         described = manifest.describe(self.command, arguments.config, self.inputs, outputs)
         write_json(folder / "manifest.json", described)
+
+
+def _place(model: PreTrainedModel, run: TrainingRun | ShopRun, processes: Processes) -> None:
+    """Put ``model`` on the device; under ZeRO-3 it goes there in parts (``players``)."""
+    if run.rl is None or run.rl.engine == "plain":
+        torch.nn.Module.to(model, processes.device)
 
 
 def _renamed(model: PreTrainedModel, codec: Codec, tokenizer: Path) -> Codec:

@@ -43,21 +43,20 @@ def backend(settings: Rl, device: torch.device) -> str:
 
 
 def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Players:
-    """All that starts as ``model``, which itself becomes the rollout model."""
-    attention, half = backend(settings, model.device), settings.precision == "bf16"
+    """All that starts as ``model``, which itself becomes the rollout model.
+
+    Under ZeRO-3 ``model`` can be in the memory of the machine until then: the others are made
+    from it one after the other, so that never more than one is whole on a device.
+    """
+    attention, half = backend(settings, processes.device), settings.precision == "bf16"
     cast = half and settings.engine == "plain"  # DeepSpeed has weights in bfloat16 instead
-    reference = None
-    if settings.kl:
-        reference = Actor(copy.deepcopy(model).eval(), attention, half)
-    critic = None if settings.critic is None else Critic(model, attention, cast)
-    learner = model if settings.engine == "plain" else copy.deepcopy(model)
-    actor = Actor(learner.train(), attention, cast)
-    if settings.gradient_checkpointing:
-        for each in [learner, *([] if critic is None else [critic.backbone.train()])]:
-            each.gradient_checkpointing_enable({"use_reentrant": False})
     if settings.engine == "plain":
+        reference = Actor(copy.deepcopy(model).eval(), attention, half) if settings.kl else None
+        critic = None if settings.critic is None else Critic(model, attention, cast)
+        for backbone in [model, *([] if critic is None else [critic.backbone])]:
+            _checkpoint(backbone, settings)
         return Players(
-            policy=plain(actor, settings.optimizer),
+            policy=plain(Actor(model.train(), attention, cast), settings.optimizer),
             rollout=model,
             sync=lambda: None,  # they are the same
             critic=(
@@ -70,16 +69,33 @@ def players(model: PreTrainedModel, settings: Rl, processes: Processes) -> Playe
     from mem1.train import zero  # DeepSpeed takes seconds to import
 
     zero.start(processes)
-    policy = zero.ZeroTrainee(actor, settings.optimizer, processes, half)
-    judge = (
-        zero.ZeroTrainee(critic, settings.critic.optimizer, processes, half)
-        if critic is not None and settings.critic is not None
-        else None
+    reference = None
+    if settings.kl:
+        reference = Actor(copy.deepcopy(model).eval(), attention)
+        if half or processes.count > 1:  # else it would be whole, or in fp32, on each device
+            reference = zero.frozen(reference, processes, half)
+        else:
+            reference.to(processes.device)
+    learner = copy.deepcopy(model)
+    _checkpoint(learner, settings)
+    policy = zero.ZeroTrainee(
+        Actor(learner.train(), attention), settings.optimizer, processes, half
     )
-    if settings.rollout != "hf":  # it only receives the result: no second copy on the device
-        torch.nn.Module.to(model, "cpu")
+    judge = None
+    if settings.critic is not None:
+        critic = Critic(model, attention)
+        _checkpoint(critic.backbone, settings)
+        judge = zero.ZeroTrainee(critic, settings.critic.optimizer, processes, half)
+    # vLLM has weights of its own: the model only receives the result, and needs no device.
+    torch.nn.Module.to(model, processes.device if settings.rollout == "hf" else "cpu")
     whole = Actor(model)
     return Players(policy, model, lambda: policy.copy_to(whole), judge, reference)
+
+
+def _checkpoint(backbone: PreTrainedModel, settings: Rl) -> None:
+    """Compute the layers of ``backbone`` again in the backward pass, where that is asked for."""
+    if settings.gradient_checkpointing:
+        backbone.train().gradient_checkpointing_enable({"use_reentrant": False})
 
 
 def plain(model: M, settings: Optimizer) -> PlainTrainee[M]:

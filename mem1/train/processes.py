@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from mem1 import batches
 from mem1.errors import InputError
 
 T = TypeVar("T")
@@ -65,12 +66,7 @@ class Processes:
         Raises:
             InputError: they cannot be divided evenly.
         """
-        if total % self.count:
-            raise InputError(
-                f"{what}: {total} cannot be divided among {self.count} processes: start a "
-                f"number of processes that divides {total}, or change the number."
-            )
-        size = total // self.count
+        size = batches.share(total, self.count, what)
         return slice(self.rank * size, (self.rank + 1) * size)
 
     def gather(self, mine: T) -> list[T]:

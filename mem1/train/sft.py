@@ -7,9 +7,10 @@ from GPT-4o (appendix, Table 4).
 
 from mem1.config_learning import Sft
 from mem1.seeding import stream
-from mem1.train.batch import PAD, ROW_TOKENS, collate
+from mem1.train.batch import PAD, collate
 from mem1.train.demonstrations import Source
 from mem1.train.forward import Actor
+from mem1.train.limits import ROW_TOKENS
 from mem1.train.objective import sft_loss
 from mem1.train.trainee import Trainee, rate
 from mem1.train.tree import pack, split_rows, views_of

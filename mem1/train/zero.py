@@ -30,6 +30,7 @@ from deepspeed.utils import (
 from torch import Tensor, distributed
 
 from mem1.config_learning import Optimizer
+from mem1.train.limits import REDUCE_BUCKET
 from mem1.train.processes import Processes
 from mem1.train.trainee import Trainee, adamw, refuse_infinite
 from mem1.train.weights import Shape, buckets
@@ -37,6 +38,7 @@ from mem1.train.weights import Shape, buckets
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 M = TypeVar("M", bound=torch.nn.Module, covariant=True)
+N = TypeVar("N", bound=torch.nn.Module)
 
 
 def start(processes: Processes) -> None:
@@ -61,6 +63,40 @@ def start(processes: Processes) -> None:
     deepspeed.init_distributed(verbose=False)
 
 
+def _engine(
+    model: torch.nn.Module,
+    processes: Processes,
+    half: bool,
+    further: dict[str, Any] | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> Any:
+    """``model``, given away, as DeepSpeed runs it in parts, with ``further`` settings."""
+    config = {
+        "train_batch_size": processes.count,
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_accumulation_steps": 1,  # ``ZeroTrainee.backward`` says where a step ends
+        "zero_optimization": {"stage": 3, "reduce_bucket_size": REDUCE_BUCKET},
+        "bf16": {"enabled": half},
+        "steps_per_print": 10**9,
+        **(further or {}),
+    }
+    buffers = {name: value.to(processes.device, copy=True) for name, value in model.named_buffers()}
+    engine: Any = deepspeed.initialize(model=model, optimizer=optimizer, config=config)[0]
+    for name, value in buffers.items():  # bfloat16 would round the frequencies of positions
+        owner, _, own_name = name.rpartition(".")
+        setattr(model.get_submodule(owner), own_name, value)
+    return engine
+
+
+def frozen(model: N, processes: Processes, half: bool = False) -> N:
+    """``model`` in parts for forward passes only, in which all processes take part together.
+
+    It is given away. With ``half`` its weights become bfloat16.
+    """
+    engine: N = _engine(model, processes, half)
+    return engine
+
+
 class ZeroTrainee(Trainee[M]):
     """A model and its AdamW in parts; all methods are called by all processes together."""
 
@@ -74,24 +110,12 @@ class ZeroTrainee(Trainee[M]):
         self._processes = processes
         self._names: dict[str, Any] = dict(model.named_parameters())  # DeepSpeed's, with more
         self._peak = settings.lr
-        config = {
-            "train_batch_size": processes.count,
-            "train_micro_batch_size_per_gpu": 1,
-            "gradient_accumulation_steps": 1,  # ``backward`` says where a step ends
+        learning = {
             "gradient_clipping": settings.clip,
-            "zero_optimization": {"stage": 3},
-            "bf16": {"enabled": half},
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,  # that one needs a compiler
-            "steps_per_print": 10**9,
         }
-        buffers = {name: value.clone() for name, value in model.named_buffers()}
-        self._engine: Any = deepspeed.initialize(
-            model=model, optimizer=adamw(model, settings), config=config
-        )[0]
-        for name, value in buffers.items():  # bfloat16 would round the frequencies of positions
-            owner, _, own_name = name.rpartition(".")
-            setattr(model.get_submodule(owner), own_name, value)
+        self._engine = _engine(model, processes, half, learning, adamw(model, settings))
 
     @property
     def module(self) -> M:

@@ -14,7 +14,7 @@ from benchmarks import common, generated_text
 from benchmarks.rows import VARIANTS, Lengths, trajectory, visible
 from benchmarks.updates import Case, Limits, apart, build, first_runs
 from mem1.errors import InputError
-from mem1.train.batch import ROW_TOKENS
+from mem1.train.limits import ROW_TOKENS
 
 PROMPT, OUTPUT, INFO = 20, 6, 9
 TURNS = (1, 3, 5)

@@ -8,7 +8,7 @@ from mem1.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "config"
 MINI = FOLDER / "config.yaml"
-NO_SETTINGS = {FOLDER / name for name in ("expected.yaml", "tolerances.yaml")}
+NO_SETTINGS = {FOLDER / f"{name}.yaml" for name in ("expected", "tolerances", "machines")}
 OVERLAYS = sorted(set(FOLDER.glob("*.yaml")) - {MINI} - NO_SETTINGS)
 
 

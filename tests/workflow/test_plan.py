@@ -1,9 +1,11 @@
 """What a dry run plans, from nothing."""
 
+import json
 import resource
 
 import pytest
 
+from mem1.model_shape import KEYS, PUBLISHED
 from tests.workflow.conftest import copy_to
 
 TRAINING = {"train_sft": 2, "train_rl": 3, "verify": 1, "track_run": 5}
@@ -54,11 +56,47 @@ def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
 def paper(tmp_path_factory):
     """The workflow with something in the place of the base model of preset paper."""
     made = copy_to(tmp_path_factory.mktemp("paper"), stand_ins=False)
-    model = made.folder / "models" / "Qwen2.5-7B"
-    model.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors.index.json", "tokenizer.json"):
-        (model / name).write_text("stands in for the base model", encoding="utf-8")
+    stand_in(made.folder / "models" / "Qwen2.5-7B", "model.safetensors.index.json")
     return made
+
+
+def stand_in(model, weights):
+    """Something in the place of the model in a folder, with the shape of the one of its name."""
+    shape = {
+        KEYS[name]: value for name, value in vars(PUBLISHED[model.name]).items() if name in KEYS
+    }
+    tied = {"model_type": "qwen2", "tie_word_embeddings": PUBLISHED[model.name].tied}
+    model.mkdir(parents=True)
+    (model / "config.json").write_text(json.dumps(shape | tied), encoding="utf-8")
+    for name in (weights, "tokenizer.json"):
+        (model / name).write_text("stands in for the base model", encoding="utf-8")
+
+
+def test_single_gpu_plans_two_trainings_and_their_evaluations(tmp_path):
+    made = copy_to(tmp_path, stand_ins=False)
+    stand_in(made.folder / "models" / "Qwen2.5-0.5B", "model.safetensors")
+    assert made.plan("--configfile", "config/single-gpu.yaml") == {
+        "import_corpus": 1,
+        "import_questions": 2,
+        "build_index": 1,
+        "compose": 8,
+        "train_rl": 2,
+        "verify": 1,
+        "evaluate": 28,
+        **RENDER,
+        "track_init": 1,
+        "track_run": 2,
+        "track_results": 1,
+    }
+
+
+def test_a_preset_that_cannot_fit_is_refused_before_anything_starts(paper):
+    smaller = ("--set-resources", "train_rl:device_gib=40")
+    done = paper.snakemake("-n", "--configfile", "config/paper.yaml", *smaller)
+    assert done.returncode == 2
+    assert "error: Run rl-mem1 needs" in done.stderr
+    assert "a device has 40.0: the largest part is critic" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_dry_run_of_full_scale_says_what_it_takes(paper):

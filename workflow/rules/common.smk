@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from mem1 import config_files, stages
+from mem1 import config_files, machines, stages
 from mem1.dependencies import modules_of
 from mem1.errors import InputError
 from mem1.keys import hidden
@@ -32,15 +32,41 @@ def checked(values):
     return settings
 
 
-def say_what_it_takes():
-    """What a preset of full scale takes, on the screen before the plan of a dry run."""
-    shown = workflow.output_settings
-    if shown.dryrun and not shown.quiet and CONFIG.sources.kind == "hub":
-        from mem1 import resources
-        from mem1.tasks import catalogue
+def machine():
+    """What the preset is made for (config/machines.yaml)."""
+    return machines.machine_of(CONFIG.preset)
 
-        found = resources.needs(CONFIG, catalogue.read())
-        print(resources.markdown(found), file=sys.stderr, flush=True)
+
+def gpus():
+    """GPUs of an RL training: all, so that `--resources gpu=4` runs one at a time."""
+    return machine().processes if machine().device_gib else 0
+
+
+def say_what_it_takes(resources):
+    """What a preset of full scale takes, on the screen before the plan of a dry run.
+
+    ``resources`` are those of a training, as the command line left them. What does not fit is
+    refused before anything starts.
+    """
+    shown = workflow.output_settings
+    if CONFIG.sources.kind != "hub" or not workflow.is_main_process:
+        return
+    from mem1 import memory_report
+    from mem1.resources import markdown, needs
+    from mem1.tasks import catalogue
+
+    named = {name: int(resources[name].value) for name in ("processes", "device_gib")}
+    there = machines.Machine(**named)
+    lines = []
+    try:
+        if shown.dryrun and not shown.quiet:
+            lines.append(markdown(needs(CONFIG, catalogue.read(), there)))
+        memory_report.check_trainings(CONFIG, there, say=lines.append)
+    except InputError as error:
+        print(*lines, f"error: {error}", sep="\n", file=sys.stderr)
+        sys.exit(2)
+    if shown.dryrun and not shown.quiet:
+        print(*lines, sep="\n", file=sys.stderr, flush=True)
 
 
 def prepare_environment():

@@ -39,7 +39,7 @@ if CONFIG.mask_gap.system:
         resources:
             mem_mb=2000,
             runtime=minutes(30),
-            gpu=gpus(),
+            gpu=one_gpu(),
             cpus_per_task=cpus,
         params:
             model=lambda wildcards: system_model(CONFIG.mask_gap),

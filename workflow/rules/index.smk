@@ -24,7 +24,7 @@ rule encode_passages:
     resources:
         mem_mb=3000,
         runtime=minutes(240),
-        gpu=gpus(),
+        gpu=one_gpu(),
         cpus_per_task=cpus,
     shell:
         "python -m mem1.encode_passages --config {input.config} --passages {input.passages}"

@@ -15,11 +15,11 @@ def minutes(least, at_full_scale=None):
     return runtime
 
 
-def gpus():
-    """GPUs of a job that runs a model: one at full scale, none where models are small."""
-    return int(CONFIG.sources.kind == "hub")
+def one_gpu():
+    """GPUs of a job of one process that runs a model."""
+    return min(1, gpus())
 
 
 def cpus(wildcards, threads):
     """Cores of a job that runs a model: its threads, and eight where they feed a GPU."""
-    return max(threads, 8 * gpus())
+    return max(threads, 8 * one_gpu())

@@ -1,7 +1,6 @@
 # Trainings. They take long, so what they read is `ancient()`: a new time stamp repeats none of
-# them. Their frozen section does, and so do the model they start from and a teacher. Manifests
-# record digests of code and inputs; `verify` compares those with the files of today.
-# Checkpoints are no outputs, because Snakemake deletes the outputs of a job that failed.
+# them. Their frozen section does, and the model they start from, and a teacher; `verify` compares
+# digests. Checkpoints are no outputs: Snakemake deletes the outputs of a job that failed.
 
 
 rule train_sft:
@@ -30,7 +29,7 @@ rule train_sft:
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.start),
         runtime=minutes(60, at_full_scale=1440),
-        gpu=gpus(),
+        gpu=one_gpu(),
         cpus_per_task=cpus,
     params:
         start=start_folder,
@@ -77,9 +76,10 @@ rule train_rl:
         mem_mb=rl_memory,
         runtime=minutes(60, at_full_scale=1440),
         gpu=gpus(),
-        cpus_per_task=cpus,
+        cpus_per_task=lambda wildcards, threads: max(threads, 8 * gpus()),
         nodes=1,
-        processes=1,  # on each; more with rl.engine: zero3; threads are those of all of them
+        processes=machine().processes,  # on each; more than one with rl.engine: zero3
+        device_gib=machine().device_gib,  # memory of each GPU, for the dry run
     params:
         start=start_folder,
         index=lambda wildcards: index_folder("train"),
