@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from mem1.provenance import read_json, write_json
+from mem1.provenance import write_json
 from tests.workflow.conftest import Copy, copy_to
 from tests.workflow.outcome import digests
 
@@ -107,23 +107,23 @@ def descendants(root: int) -> dict[int, str]:
     return found
 
 
+def busy_with(verb: str, lines: dict[int, str]) -> list[int]:
+    """The processes that run a command of mem1, not the shells that started them."""
+    named = {f"mem1.{verb}", verb}  # the second behind mem1.launch
+    return [p for p, line in lines.items() if "bash" not in line and named & set(line.split())]
+
+
 def kill(scene: Scene, random: Random) -> str:
     """Kill processes of a run that trains, evaluates and draws."""
     victim = random.choice(list(VICTIMS))
+    verb = random.choice(VICTIMS[victim] or ("train_rl", "evaluate"))
     scene.undo()
     run = scene.begin()
-    verb = random.choice(VICTIMS[victim] or ("train_rl", "evaluate"))
-    while run.poll() is None:
-        there = descendants(run.pid)
-        at_it = [p for p, line in there.items() if f"-m mem1.{verb} " in line and "bash" not in line]
-        if at_it:
-            break
+    while run.poll() is None and not busy_with(verb, descendants(run.pid)):
         time.sleep(0.05)
     time.sleep(random.uniform(0, 8))
     there = descendants(run.pid)
-    chosen = {"snakemake": [run.pid], "all": list(there)}.get(victim)
-    if chosen is None:
-        chosen = [p for p, line in there.items() if f"-m mem1.{verb} " in line]
+    chosen = {"snakemake": [run.pid], "all": list(there)}.get(victim, busy_with(verb, there))
     for process in chosen:
         try:
             os.kill(process, signal.SIGKILL)

@@ -61,7 +61,9 @@ def rounds(copy: Copy) -> int:
     return max((int(path.stem.split("-")[1]) for path in found), default=0)
 
 
-def next_job(slurm: cluster.Slurm, copy: Copy, run: subprocess.Popen[str], done: int) -> cluster.Job:
+def next_job(
+    slurm: cluster.Slurm, copy: Copy, run: subprocess.Popen[str], done: int
+) -> cluster.Job:
     """The training's job, as soon as more than ``done`` rounds are."""
     cluster.until(
         lambda: (rounds(copy) > done and slurm.running("train_rl")) or run.poll() is not None,
