@@ -4,6 +4,8 @@
 #                  VLLM_TESTS="vllm and not slow" leaves the workflow and two processes out
 # make reference   keeps the results of PRESET in results/reference, to be committed; compare a
 #                  new run with them by snakemake --cores all compare
+# make slurm-test  preset smoke under a real Slurm, with faults (root; Debian's packages)
+# make chaos       faults in a run of preset smoke, one after the other
 # TORCH_INDEX=URL  a further package index for PyTorch, for example
 #                  https://download.pytorch.org/whl/cpu (smaller, no CUDA)
 # LOCK=FILE        set up from a lock with hashes in envs/, and refuse every other file
@@ -22,7 +24,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TQDM_MININTERVAL := 1
 
-.PHONY: setup reproduce test test-vllm check fmt ui reference
+.PHONY: setup reproduce test test-vllm check fmt ui reference slurm-packages slurm-test chaos
 .DEFAULT_GOAL := reproduce
 
 setup: $(READY)
@@ -70,3 +72,15 @@ ui: setup
 
 reference: setup
 	$(BIN)/python -m mem1.keep_reference --results results/$(PRESET) --output results/reference/$(PRESET)
+
+slurm-packages:
+	(for each in slurmctld slurmd sbatch munged; do command -v $$each || exit 1; done) > /dev/null \
+	    || { apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge; }
+
+slurm-test: setup slurm-packages
+	MEM1_SLURM_TEST=whole $(BIN)/python -m pytest -m slurm tests/workflow/test_slurm.py
+
+chaos: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.workflow.chaos

@@ -2,6 +2,8 @@
 
 The Atlas vocabulary depends on the names and wordings of Atlas only, not on a seed, so that
 the committed base model fits every world. The BPE is trained on the passages given.
+
+Output: a folder, and last, beside it, FOLDER.manifest.json with the digests of its files.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--output-dir", type=Path, required=True)
     arguments = parser.parse_args(argv)
 
+    from mem1 import manifest
+    from mem1.provenance import write_json
     from mem1.records import Passage, read_jsonl
     from mem1.tasks import tokenizer
 
@@ -32,7 +36,13 @@ def main(argv: Sequence[str]) -> None:
     else:
         passages = read_jsonl(arguments.passages, Passage)
         made = tokenizer.byte_pair(f"{p.title}. {p.text}" for p in passages)
-    tokenizer.save(made, arguments.output_dir)
+    folder: Path = arguments.output_dir
+    last = folder.with_name(f"{folder.name}.manifest.json")
+    last.unlink(missing_ok=True)
+    tokenizer.save(made, folder)
+    inputs = [arguments.passages] if arguments.passages else []
+    outputs = {f"{folder.name}/{path.name}": path for path in folder.iterdir()}
+    write_json(last, manifest.describe("make_tokenizer", None, inputs, outputs))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ def results(tmp_path: Path) -> Path:
 
 def found(results: Path) -> list[tuple[str, str]]:
     pairs = [(each.manifest, each.path) for each in damage.find(results)]
-    return [(a.relative_to(results).as_posix(), b.relative_to(results).as_posix()) for a, b in pairs]
+    return [
+        (a.relative_to(results).as_posix(), b.relative_to(results).as_posix()) for a, b in pairs
+    ]
 
 
 def test_nothing_is_wrong_with_what_was_made(results: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_run_that_cannot_be_seen_goes_on_while_its_lock_is_there(
     assert runs.take_over(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[\"vm\", 1"])
+@pytest.mark.parametrize("text", ["", '["vm", 1'])
 def test_a_lock_without_a_note_is_left_alone(text: str, tmp_path: Path) -> None:
     left(tmp_path, HERE, 1, 1)
     (tmp_path / runs.NOTE).write_text(text, encoding="utf-8")

@@ -5,6 +5,7 @@ daemons run in the foreground below this process, with their own key, ports and 
 Slurm is set up already, that one is left alone and nothing is started.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -51,7 +52,7 @@ SchedulerParameters=sched_interval=2
 KillWait=5
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=8000 Gres=gpu:1
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=8000 Gres=gpu:1
-PartitionName=tests Nodes=n1,n2 Default=YES MaxTime=60 State=UP
+PartitionName=tests Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
 """
 
 
@@ -96,7 +97,9 @@ class Slurm:
         program = shutil.which(name.split()[0], path=SEARCHED)
         assert program is not None
         with open(self.folder / f"{name}.out", "ab") as out:
-            self.daemons[name] = subprocess.Popen([program, *arguments], stdout=out, stderr=out)
+            self.daemons[name] = subprocess.Popen(
+                [program, *arguments], stdout=out, stderr=out, preexec_fn=_end_with_parent
+            )
 
     def stop(self, name: str) -> None:
         """End a daemon, and wait until it has."""
@@ -217,6 +220,11 @@ def _environments() -> Iterator[tuple[int, list[bytes]]]:
             yield int(path.parent.name), path.read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
+
+
+def _end_with_parent() -> None:
+    """Let a daemon end when the tests are killed and cannot end it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _port() -> int:

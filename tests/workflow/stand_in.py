@@ -26,7 +26,7 @@ FILES = {
     "make_world": WORLD,
     "import_sources": WORLD,
     "import_hub": WORLD,
-    "make_tokenizer": ("tokenizer.json", "tokenizer_config.json"),
+    "make_tokenizer": ("tokenizer.json", "tokenizer_config.json", "../tokenizer.manifest.json"),
     "build_index": ("manifest.json",),
     "train_sft": TRAINED,
     "train_rl": TRAINED,

@@ -61,7 +61,9 @@ def rounds(copy: Copy) -> int:
     return max((int(path.stem.split("-")[1]) for path in found), default=0)
 
 
-def next_job(slurm: cluster.Slurm, copy: Copy, run: subprocess.Popen[str], done: int) -> cluster.Job:
+def next_job(
+    slurm: cluster.Slurm, copy: Copy, run: subprocess.Popen[str], done: int
+) -> cluster.Job:
     """The training's job, as soon as more than ``done`` rounds are."""
     cluster.until(
         lambda: (rounds(copy) > done and slurm.running("train_rl")) or run.poll() is not None,
@@ -99,4 +101,37 @@ def test_training_on_two_nodes_survives_scancel_kill_and_a_restart_of_slurm(
     jobs = {job.number: (job.nodes, job.state) for job in slurm.jobs()}
     states = [jobs[job.number] for job in (first, second, third)]
     assert states == [(2, "CANCELLED"), (2, "FAILED"), (2, "COMPLETED")]
+    assert digests(there.folder / "results/smoke") == digests(here.folder / "results/smoke")
+
+
+@pytest.mark.skipif("MEM1_SLURM_TEST" not in os.environ, reason=WHOLE)
+def test_smoke_survives_scancel_kill_and_a_restart_of_slurm(
+    slurm: cluster.Slurm, tmp_path: Path
+) -> None:
+    here, there = Copy(tmp_path / "here"), Copy(tmp_path / "there")
+    for copy in (here, there):
+        copy.folder.mkdir()
+        copy_to(copy.folder, stand_ins=False, base_model=True)
+    smoke = ("--configfile", "config/smoke.yaml")
+    done = here.snakemake("--cores", "2", *smoke)
+    assert done.returncode == 0, done.stderr
+
+    run = start(there, *smoke)
+    try:
+        hit = []
+        for rule, fault in (("train_sft", slurm.cancel), ("train_rl", slurm.kill)):
+            cluster.until(lambda rule=rule: slurm.running(rule), rule, seconds=900)
+            hit.append(slurm.running(rule)[0])
+            fault(hit[-1])
+        cluster.until(lambda: slurm.running("evaluate"), "an evaluation", seconds=1800)
+        slurm.restart()
+        assert run.wait(timeout=3600) == 0, said(there)
+    finally:
+        run.kill()
+
+    states = {job.number: job.state for job in slurm.jobs()}
+    assert [states.get(job.number, "forgotten") for job in hit] in (
+        ["CANCELLED", "FAILED"],
+        ["forgotten", "forgotten"],  # MinJobAge has passed
+    )
     assert digests(there.folder / "results/smoke") == digests(here.folder / "results/smoke")

@@ -1,16 +1,19 @@
 # What a job asks of a cluster beside its memory. Functions only; they read CONFIG. They can be
 # overruled without a job being repeated: --set-resources RULE:NAME=VALUE.
+import os
 
 
 def minutes(least, at_full_scale=None):
     """A job's time limit, more of it at each attempt: a training goes on where it was ended.
 
-    A day is the longest that many clusters allow; what takes longer takes several attempts.
+    Never more than a day, or than MEM1_LONGEST_JOB says in minutes: a job that asks for more than
+    its partition allows waits for ever. What takes longer takes several attempts, or runs.
     """
     limit = at_full_scale if at_full_scale and gpus() else least
+    longest = int(os.environ.get("MEM1_LONGEST_JOB", 24 * 60))
 
     def runtime(wildcards, attempt):
-        return limit * attempt
+        return min(limit * attempt, longest)
 
     return runtime
 

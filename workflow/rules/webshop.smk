@@ -33,6 +33,7 @@ rule make_shop_tokenizer:
     output:
         tokenizer=f"{P}/webshop/tokenizer/tokenizer.json",
         config=f"{P}/webshop/tokenizer/tokenizer_config.json",
+        manifest=f"{P}/webshop/tokenizer.manifest.json",
     log:
         f"{P}/logs/make_shop_tokenizer.log",
     benchmark:

@@ -60,6 +60,7 @@ rule make_tokenizer:
     output:
         tokenizer=f"{P}/tokenizer/tokenizer.json",
         config=f"{P}/tokenizer/tokenizer_config.json",
+        manifest=f"{P}/tokenizer.manifest.json",
     log:
         f"{P}/logs/make_tokenizer.log",
     benchmark:

@@ -50,7 +50,9 @@ def test_results_of_another_evaluation_are_refused_and_kept(tmp_path: Path) -> N
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("harm", [(b'"task_id":"b"', b'"task_id":"x"'), (b"{", b"\x00"), (b" ", b"")])
+@pytest.mark.parametrize(
+    "harm", [(b'"task_id":"b"', b'"task_id":"x"'), (b"{", b"\x00"), (b" ", b"")]
+)
 def test_trajectories_from_the_first_damaged_line_on_are_dropped(
     harm: tuple[bytes, bytes], tmp_path: Path
 ) -> None:

@@ -90,7 +90,7 @@ def test_damage_of_all_is_named(tmp_path: Path) -> None:
     path = tmp_path / "step-000001.pt"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
-    with pytest.raises(InputError, match="All checkpoints in .* are damaged: remove that folder"):
+    with pytest.raises(InputError, match=r"All checkpoints in .* are damaged: remove that folder"):
         checkpoints.latest()
 
 
