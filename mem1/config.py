@@ -157,9 +157,9 @@ class Agent(Section):
 class Model(Section):
     """Shape of the model trained from nothing (Qwen2 architecture, tied embeddings)."""
 
-    layers: int = Field(ge=1, le=64)
+    layers: int = Field(ge=1, le=64, description="blocks of attention and feed-forward layer")
     hidden: int = Field(ge=16, le=8192, description="width of the residual stream")
-    heads: int = Field(ge=1, le=128)
+    heads: int = Field(ge=1, le=128, description="of attention, in each layer")
     intermediate: int = Field(ge=16, description="width of the feed-forward layer")
     max_position: int = Field(ge=128, description="largest position id")
 
@@ -185,7 +185,9 @@ class MaskGap(Section):
 class Config(Section):
     """The whole workflow."""
 
-    preset: Literal["mini", "smoke", "sample", "base", "ablations", "single-gpu", "paper", "vllm"]
+    preset: Literal[
+        "mini", "smoke", "sample", "base", "ablations", "single-gpu", "paper", "vllm"
+    ] = Field(description="name of the folder of results: results/<preset>")
     seed: int = Field(ge=0, description="root of all named random streams")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(
         min_length=1,

@@ -41,7 +41,7 @@ class Optimizer(Section):
     """AdamW (and Muon for the base model), with linear warm-up and cosine decay."""
 
     lr: float = Field(gt=0, lt=1, description="peak learning rate of AdamW")
-    weight_decay: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0, lt=1, description="of AdamW, decoupled from the rate")
     warmup: int = Field(ge=0, description="steps of linear warm-up")
     final_lr: Share = Field(description="share of the peak rate at the last step")
     clip: float = Field(gt=0, description="largest gradient norm")
@@ -50,7 +50,7 @@ class Optimizer(Section):
 class Base(Section):
     """The base model: all horizons, perfect demonstrations, both context policies."""
 
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="root of the streams of its training")
     steps: int = Field(ge=1, description="optimizer steps")
     tokens: int = Field(ge=1000, description="tokens of one step, context and padding included")
     full_share: Share = Field(description="share of the tokens shown under policy full")

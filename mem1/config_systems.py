@@ -25,10 +25,10 @@ SHOPS: frozenset[PromptFormat] = frozenset({"shop", "shop-full", "shop-instruct"
 class Run(Section):
     """One training run."""
 
-    stage: Literal["sft", "rl"]
-    policy: Literal["mem1", "full"]
+    stage: Literal["sft", "rl"] = Field(description="which section it takes its settings from")
+    policy: Literal["mem1", "full"] = Field(description="what its contexts show of the past")
     start: str = Field(description="base, scratch, or the name of another run")
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="of its order, samples and weights from scratch")
     changes: dict[str, Any] = Field(
         default={}, description="settings of the section of its stage that this run has otherwise"
     )
@@ -87,7 +87,7 @@ class System(Section):
         default=None, description="of model on the Hub: the commit; null for a folder"
     )
     server: Server | None = Field(default=None, description="http: where the model is served")
-    policy: Policy
+    policy: Policy = Field(description="what its contexts show of the past")
     prompt: PromptFormat = Field(description="form of prompt, turns and tags")
     environment: EnvironmentName = Field(
         default="wiki",

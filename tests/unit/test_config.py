@@ -31,8 +31,24 @@ def test_committed_schema_is_in_step(tmp_path):
     make_schema.main(["--output", str(tmp_path / "schema.json")])
     made = (tmp_path / "schema.json").read_text(encoding="utf-8")
     assert (FOLDER / "schema.json").read_text(encoding="utf-8") == made, (
-        "run: python -m mem1.make_schema --output config/schema.json"
+        "run: python -m mem1.make_schema --output config/schema.json --readme config/README.md"
     )
+
+
+def test_the_table_of_settings_is_in_step(tmp_path):
+    for name in ("README.md", "config.yaml"):
+        (tmp_path / name).write_bytes((FOLDER / name).read_bytes())
+    schema, readme = tmp_path / "schema.json", tmp_path / "README.md"
+    make_schema.main(["--output", str(schema), "--readme", str(readme)])
+    assert readme.read_text(encoding="utf-8") == (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_setting_has_a_meaning_and_a_row():
+    text = (FOLDER / "README.md").read_text(encoding="utf-8").partition("## Every setting")[2]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    named = {row[0].strip("| `") for row in rows}
+    assert {"rl.optimizer.lr", "systems.NAME.server.key", "tasks.max_turns", "seed"} <= named
+    assert [row for row in rows if not row[3].strip("| ")] == []
 
 
 def test_schema_describes_the_learning_rate():
