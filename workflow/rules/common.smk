@@ -32,16 +32,6 @@ def checked(values):
     return settings
 
 
-def machine():
-    """What the preset is made for (config/machines.yaml)."""
-    return machines.machine_of(CONFIG.preset)
-
-
-def gpus():
-    """GPUs of an RL training: all, so that `--resources gpu=4` runs one at a time."""
-    return machine().processes if machine().device_gib else 0
-
-
 def say_what_it_takes(resources):
     """What a preset of full scale takes, on the screen before the plan of a dry run.
 

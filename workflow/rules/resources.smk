@@ -18,6 +18,16 @@ def minutes(least, at_full_scale=None):
     return runtime
 
 
+def machine():
+    """What the preset is made for (config/machines.yaml)."""
+    return machines.machine_of(CONFIG.preset)
+
+
+def gpus():
+    """GPUs of an RL training: all, so that `--resources gpu=4` runs one at a time."""
+    return machine().processes if machine().device_gib else 0
+
+
 def one_gpu():
     """GPUs of a job of one process that runs a model."""
     return min(1, gpus())
