@@ -46,7 +46,7 @@ AccountingStorageType=accounting_storage/none
 SlurmdParameters=config_overrides
 GresTypes=gpu
 MpiDefault=none
-MinJobAge=300
+MinJobAge=3600
 ReturnToService=2
 SchedulerParameters=sched_interval=2
 KillWait=5
