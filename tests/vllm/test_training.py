@@ -99,6 +99,7 @@ def test_in_process_trains_to_the_same_bytes(undisturbed: Trained, local, tmp_pa
     assert trained.weights == undisturbed.weights
 
 
+@pytest.mark.slow
 def test_two_processes_with_parts_of_the_model_share_a_server(
     undisturbed: Trained, server, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ rule evaluate:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: memory(2000, input.index, input.model),
+        mem_mb=evaluation_memory,
         runtime=60,
         gpu=gpus(),
     params:

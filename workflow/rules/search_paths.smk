@@ -44,6 +44,23 @@ def memory(least, *read):
     return least + sum(path.stat().st_size for path in files) // 10**6
 
 
+def engine_memory(engine):
+    """MB of memory that an engine needs beside the command: vLLM, and a server's processes."""
+    return {"vllm": 1000, "vllm-server": 3000}.get(engine, 0)
+
+
+def rl_memory(wildcards, input):
+    """MB of memory of a training that collects."""
+    engine = CONFIG.settings_of(wildcards.run).rollout
+    return memory(3000 + engine_memory(engine), input.index, input.start)
+
+
+def evaluation_memory(wildcards, input):
+    """MB of memory of an evaluation."""
+    engine = CONFIG.systems[wildcards.system].engine
+    return memory(2000 + engine_memory(engine), input.index, input.model)
+
+
 def building(input):
     """MB of memory of a build: a dense index takes its vectors, BM25 two times the passages.
 

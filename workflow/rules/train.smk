@@ -72,7 +72,7 @@ rule train_rl:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: memory(3000, input.index, input.start),
+        mem_mb=rl_memory,
         runtime=60,
         processes=machine().processes,  # more than one with rl.engine: zero3
         device_gib=machine().device_gib,  # memory of each GPU, for the dry run
