@@ -128,8 +128,7 @@ def of_reference(folder: Path, root: Path) -> Report:
     }
     if absent:
         notes.append(
-            f"not checked: the reference was kept without the manifests in "
-            f"{', '.join(sorted(absent))}; keep it again (make reference)"
+            f"not checked: {', '.join(sorted(absent))}, whose files are not part of a reference"
         )
     sources = {f"{inside}{file.source}": file.sha256 for file in kept.files.values()}
 
