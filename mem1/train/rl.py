@@ -80,13 +80,13 @@ class RlTraining:
         collected = time.perf_counter()
         settings, processes = self._settings, self._processes
         experience = Experience.of(trajectories, rewards(trajectories), settings, processes)
-        weights = None
-        if settings.packing != "tree" or settings.importance_cap is not None:
+        weights, cap = None, settings.importance_cap
+        if settings.packing != "tree" or cap is not None:
             # Stitched rows do not say what the engine did: as the paper.
             old = self._logprobs(self._players.policy.module, experience)
             experience = replace(experience, old=old)
-        if settings.importance_cap is not None:
-            weights = importance(experience.old, experience.recorded, settings.importance_cap)
+        if cap is not None:
+            weights = importance(experience.old, experience.recorded, cap)
         model = self._players.reference
         reference = None if model is None else self._logprobs(model, experience)
         critic = self._critic_step(experience, reference)
@@ -94,10 +94,9 @@ class RlTraining:
         factor = rate(number, settings.steps, settings.optimizer)
         values = statistics(trajectories) | packing(trajectories, experience)
         values |= self._rollouts.measures()
-        if weights is not None:
+        if weights is not None and cap is not None:
             values["importance_mean"] = float(weights.mean())
-            cut = weights >= settings.importance_cap
-            values["importance_truncated"] = float(cut.double().mean())
+            values["importance_truncated"] = float((weights >= cap).double().mean())
         learns = critic is None or number >= critic.settings.warmup
         terms: list[dict[str, float]] = []
         for place, part in enumerate(experience.minibatches):
