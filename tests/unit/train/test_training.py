@@ -281,3 +281,16 @@ def test_rate_warms_up_and_decays() -> None:
     assert rates[0] == pytest.approx(0.2, abs=0.01)
     assert max(rates) == pytest.approx(1, abs=0.02)
     assert rates[-1] == pytest.approx(0.1)
+
+
+def test_importance_weights_of_an_exact_engine_change_nothing(
+    reinforce: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rl, "rewards", lambda played: torch.arange(len(played)).float() % 3)
+    _, plain_step = reinforce()
+    _, weighted_step = reinforce(RL.model_copy(update={"importance_cap": 2.0}))
+    without, weighted = plain_step(0), weighted_step(0)
+    assert weighted.pop("importance_truncated") == 0
+    assert weighted.pop("importance_mean") == pytest.approx(1, abs=1e-5)
+    for name in ("loss", "policy", "gradient_norm"):
+        assert weighted[name] == pytest.approx(without[name], abs=1e-4)
