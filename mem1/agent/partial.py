@@ -39,12 +39,13 @@ class Partial:
         header, *lines = self.path.read_bytes().splitlines(keepends=True) or [b""]
         done: list[Trajectory] = []
         whole = len(header)
-        if header.endswith(b"\n") and header.decode(errors="replace") != self._header + "\n":
+        own = header.decode(errors="replace") == self._header + "\n"
+        if header.endswith(b"\n") and not own and lines:
             raise InputError(
                 f"{self.path} holds partial results made with other settings, inputs or code: "
                 f"remove it to start again, or restore what it was made with."
             )
-        if not header.endswith(b"\n"):
+        if not own:  # nothing is finished: nothing is lost
             lines, whole = [], 0
         for line in lines:
             digest, _, text = line.removesuffix(b"\n").partition(b" ")

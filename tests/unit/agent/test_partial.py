@@ -50,6 +50,13 @@ def test_results_of_another_evaluation_are_refused_and_kept(tmp_path: Path) -> N
     assert path.read_bytes() == before
 
 
+def test_another_evaluation_that_finished_nothing_is_no_obstacle(tmp_path: Path) -> None:
+    keep(tmp_path / "p")
+    with Partial(tmp_path / "p", {"config": "2"}) as partial:
+        partial.add(finished("a"))
+    assert Partial(tmp_path / "p", {"config": "2"}).done == [finished("a")]
+
+
 @pytest.mark.parametrize(
     "harm", [(b'"task_id":"b"', b'"task_id":"x"'), (b"{", b"\x00"), (b" ", b"")]
 )
