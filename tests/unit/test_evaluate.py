@@ -106,9 +106,13 @@ def test_a_changed_setting_refuses_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = make_inputs(tmp_path)
+    whole, finished = rollout.scored, []
 
-    def interrupted(*_: object) -> Trajectory:
-        raise KeyboardInterrupt
+    def interrupted(trajectory: Trajectory, task: Task) -> Trajectory:
+        if finished:
+            raise KeyboardInterrupt
+        finished.append(trajectory)
+        return whole(trajectory, task)
 
     monkeypatch.setattr(rollout, "scored", interrupted)
     with pytest.raises(KeyboardInterrupt):
