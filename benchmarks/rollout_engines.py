@@ -187,6 +187,9 @@ def main(argv: Sequence[str]) -> None:
     started = engine_arguments(
         vllm, BASE, max_tokens=settings.agent.max_context, temperature=1.0, weights=True, gpu=gpu
     )
+    # vLLM 0.32 fails on a CPU when a context with a seed is prefilled in parts, so none may be:
+    # all contexts of a turn must fit into one step of the engine.
+    started["max_num_batched_tokens"] = max(8192, 512 * max(arguments.counts))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_shared_memory())))
         runs: dict[str, Callable[[int, int], list[Trajectory]]] = {}
