@@ -7,10 +7,11 @@ sides in process out. The base model plays the same tasks of the generated world
 under mem1, at temperature 1 with the same seeds: 1, 16 and 64 trajectories at a time. vLLM does it
 twice: all trajectories go from turn to turn together (a barrier, as HFEngine does), and each at
 its own pace. Engines draw other random numbers, so their trajectories differ: tokens and
-trajectories a second are compared, those on the wall, round by round.
+trajectories a second are compared, round by round. On a CPU these are CPU seconds of this process
+and of the server together, on a GPU seconds on the wall.
 
 Then the model learns for a few rounds (PPO, plain torch) with the server as what collects: how much
-of a round is rollout, update, new weights, and the comparison after them.
+of a round is rollout, update, new weights, and the comparison after them, on the wall.
 """
 
 import os
@@ -93,6 +94,27 @@ class Stage:
         )  # fmt: skip
 
 
+def now() -> float:
+    """Seconds: on a CPU those that this process and its descendants have computed so far."""
+    if torch.cuda.is_initialized():
+        common.synchronize()
+        return time.perf_counter()
+    parents, ticks = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        parents[int(folder.name)] = int(fields[1])
+        ticks[int(folder.name)] = int(fields[11]) + int(fields[12])
+    family = {os.getpid()}
+    while grown := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= grown
+    family.discard(os.getpid())  # its own clock is finer
+    others = sum(ticks[pid] for pid in family) / os.sysconf("SC_CLK_TCK")
+    return time.process_time() + others
+
+
 def measure(
     runs: dict[str, Callable[[int, int], list[Trajectory]]], count: int, repeats: int
 ) -> dict[str, Any]:
@@ -106,10 +128,9 @@ def measure(
         run(min(count, 4), -1)  # warm-up
     for seed in range(repeats):
         for name, run in runs.items():
-            common.synchronize()
-            started = time.perf_counter()
+            started = now()
             played = run(count, seed)
-            seconds = time.perf_counter() - started
+            seconds = now() - started
             sampled = sum(len(turn.output) for one in played for turn in one.turns)
             tokens[name].append(sampled / seconds)
             whole[name].append(count / seconds)
@@ -187,6 +208,9 @@ def main(argv: Sequence[str]) -> None:
     started = engine_arguments(
         vllm, BASE, max_tokens=settings.agent.max_context, temperature=1.0, weights=True, gpu=gpu
     )
+    # vLLM 0.32 fails on a CPU when a context with a seed is prefilled in parts, so none may be:
+    # all contexts of a turn must fit into one step of the engine.
+    started["max_num_batched_tokens"] = max(8192, 512 * max(arguments.counts))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_shared_memory())))
         runs: dict[str, Callable[[int, int], list[Trajectory]]] = {}
@@ -224,7 +248,7 @@ def main(argv: Sequence[str]) -> None:
             print(found["step"], flush=True)
         found["load_average"] = os.getloadavg()
     chosen = {k: v for k, v in vars(arguments).items() if k != "output"}
-    common.write(arguments.output, "rollout_engines", chosen, found, clock="wall")
+    common.write(arguments.output, "rollout_engines", chosen, found, clock="wall" if gpu else "cpu")
 
 
 def _shared_memory() -> str | None:
