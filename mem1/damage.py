@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mem1.errors import InputError
 from mem1.manifest import digest
 
 ASIDE = "damaged"  # folder below the results
@@ -25,14 +24,11 @@ class Damage:
     """A result that is not what its manifest says, or a manifest that is none."""
 
     manifest: Path
-    path: Path  # the file or folder; the manifest itself where that cannot be read
+    path: Path  # the first such file or folder; the manifest itself where that cannot be read
 
 
 def find(results: Path) -> list[Damage]:
-    """What is damaged below the results of a preset.
-
-    A missing file is damage only if nothing else would notice: see ``_recorded``.
-    """
+    """What is damaged, or missing, of what has a manifest below the results of a preset."""
     found = []
     for manifest in sorted(results.rglob("*manifest.json")):
         if SKIPPED.isdisjoint(manifest.relative_to(results).parts):
@@ -42,17 +38,19 @@ def find(results: Path) -> list[Damage]:
 
 
 def put_aside(results: Path, damage: Damage) -> Path:
-    """Move what is damaged to a folder of its own, so that the workflow makes it again.
+    """Move all that the manifest of ``damage`` is about, and it too, to a folder of its own.
 
-    The manifest is moved as well: without it a result counts as not made.
+    Then the workflow makes it again, whatever part of it is asked for. It would make what lies
+    beside a damaged file again in any case.
 
     Returns:
         The folder.
     """
     folder = results / ASIDE
-    for path in {damage.path, damage.manifest}:
+    recorded = [path for path, _ in _recorded(damage.manifest, _read(damage.manifest))]
+    for path in {*recorded, damage.manifest}:
         if path.exists():
-            target = folder / path.relative_to(results)
+            target = folder / path.resolve().relative_to(results.resolve())
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir():
                 shutil.rmtree(target)
@@ -62,19 +60,22 @@ def put_aside(results: Path, damage: Damage) -> Path:
 
 def _damaged(manifest: Path) -> Path | None:
     """The first result of ``manifest`` that is not what it says; itself if it says nothing."""
-    try:
-        values = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError:
+    values = _read(manifest)
+    if values is None:
         return manifest
     written = manifest.stat().st_mtime_ns
     for path, expected in _recorded(manifest, values):
-        try:
-            changed = _changed(path) > written and digest(path) != expected
-        except (FileNotFoundError, InputError):
-            changed = path.parent.is_dir() and "files" in values
-        if changed:
+        if not path.exists() or (_changed(path) > written and digest(path) != expected):
             return path
     return None
+
+
+def _read(manifest: Path) -> Any:
+    """What a manifest says; None where that cannot be read."""
+    try:
+        return json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 def _changed(path: Path) -> int:
@@ -84,11 +85,7 @@ def _changed(path: Path) -> int:
 
 
 def _recorded(manifest: Path, values: Any) -> Iterator[tuple[Path, str]]:
-    """What a manifest says of which files: path and digest.
-
-    Those under ``outputs``, of a panel of tasks and of a shard of vectors are outputs of a rule,
-    and made again where they are missing; those under ``files``, of an index, are not.
-    """
+    """What a manifest says of which files: path and digest."""
     if not isinstance(values, dict):
         return
     for kind in ("outputs", "files"):

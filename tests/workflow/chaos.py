@@ -155,21 +155,27 @@ def harm(path: Path, results: Path, random: Random) -> str:
 
 def disk(scene: Scene, random: Random) -> str:
     """Let a run meet the end of its disk, then give it more."""
+    free = random.choice((100_000, 1_000_000, 5_000_000, 15_000_000))
     scene.undo()
     folder = scene.copy.folder
     inside = folder.with_name("content")
     folder.rename(inside)
     folder.mkdir()
-    used = sum(p.stat().st_size // 4096 * 4096 + 8192 for p in inside.rglob("*"))
-    free = random.choice((100_000, 3_000_000, 12_000_000, 20_000_000))
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={used + free}", "tmpfs", str(folder)]
-    subprocess.run(mount, check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(folder)], check=True)
     shutil.copytree(inside, folder, dirs_exist_ok=True)
     shutil.rmtree(inside)
+    there = os.statvfs(folder)
+    used = (there.f_blocks - there.f_bfree) * there.f_frsize
+    resize(folder, f"{used + free}")
     complete = scene.run()
     said = "it fitted" if complete else scene.complaint()
-    subprocess.run(["mount", "-o", "remount,size=2g", str(folder)], check=True)
+    resize(folder, "2g")
     return f"{free / 1e6:g} MB free: {said}"
+
+
+def resize(folder: Path, size: str) -> None:
+    """Make the tmpfs at ``folder`` larger or smaller."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
 
 
 def twice(scene: Scene, random: Random) -> str:
