@@ -37,3 +37,16 @@ def shop_model(wildcards):
 def shop_records():
     """The evaluation records of all shoppers."""
     return expand(f"{P}/eval/{{system}}/1.jsonl", system=shop_systems())
+
+
+def shop_training_memory(wildcards):
+    """MB of memory of a training in WebShop."""
+    rl = CONFIG.webshop.runs[wildcards.run].stage == "rl"
+    rollout = CONFIG.webshop.rl.get("rollout", CONFIG.rl.rollout) if rl else "hf"
+    return 3000 + engine_memory(rollout)
+
+
+def shop_evaluation_memory(wildcards, input):
+    """MB of memory of an evaluation in WebShop."""
+    engine = CONFIG.webshop.systems[wildcards.system].engine
+    return memory(2000 + engine_memory(engine), input.goals, input.model)

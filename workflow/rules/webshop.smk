@@ -74,7 +74,7 @@ rule train_shop:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=shop_training_memory,
         runtime=minutes(60),
     params:
         start=shop_start,

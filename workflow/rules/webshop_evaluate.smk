@@ -27,7 +27,7 @@ rule evaluate_shop:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: memory(2000, input.goals, input.model),
+        mem_mb=shop_evaluation_memory,
         runtime=minutes(60),
     params:
         model=lambda wildcards, input: (
