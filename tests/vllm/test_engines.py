@@ -75,6 +75,13 @@ def test_what_is_sampled_depends_on_the_seed_alone(engine, base: Base) -> None:
     assert whole[0].ids != engine.generate(contexts[:1], sampling, [99])[0].ids
 
 
+def test_more_contexts_than_are_read_at_once_come_out_the_same(engine, base: Base) -> None:
+    contexts = [[*range(5, 1105 + i)] for i in range(16)]
+    sampling = Sampling(1.0, 8)
+    whole = engine.generate(contexts, sampling, range(16))
+    assert whole[15] == engine.generate(contexts[15:], sampling, [15])[0]
+
+
 def test_logprobs_are_those_of_the_model(engine, base: Base) -> None:
     model, _ = load_model(BASE)
     contexts = prompts(base[0])

@@ -55,6 +55,8 @@ def engine_arguments(
     if gpu:
         arguments["gpu_memory_utilization"] = settings.gpu_memory
         arguments["enable_sleep_mode"] = settings.sleep
+    else:  # vLLM 0.32 fails on a CPU over a context with a seed that it reads in parts
+        arguments["enable_chunked_prefill"] = False
     if settings.transfer != "file":
         arguments["weight_transfer_config"] = {"backend": settings.transfer}
     return arguments
@@ -88,9 +90,9 @@ def server_command(python: str, port: int, arguments: Mapping[str, Any], name: s
     command.append("--enable-scale-out")  # the route for ids
     for argument, value in arguments.items():
         flag = "--" + argument.replace("_", "-")
-        if value is True:
-            command.append(flag)
-        elif value is not False:
+        if isinstance(value, bool):
+            command.append(flag if value else f"--no-{flag.removeprefix('--')}")
+        else:
             command += [flag, json.dumps(value) if isinstance(value, dict) else str(value)]
     return command
 
