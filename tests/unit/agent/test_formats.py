@@ -12,9 +12,10 @@ from mem1.agent.formats.base import Format, Result
 from mem1.agent.formats.catalogue import FORMATS
 from mem1.agent.protocol import Action
 from mem1.agent.text import Codec
+from mem1.config_systems import SHOPS
 from mem1.records import Passage, Question, Task
 
-NAMES = list(FORMATS)
+NAMES = [name for name in FORMATS if name not in SHOPS]  # those of questions
 TAGS = [*protocol.TAGS, "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
 ADA = Passage(id="a", title="Ada", text="Ada lives in red.")
 BO = Passage(id="b", title="Bo", text="Bo likes blue.")
