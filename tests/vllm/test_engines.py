@@ -76,7 +76,7 @@ def test_what_is_sampled_depends_on_the_seed_alone(engine, base: Base) -> None:
 
 
 def test_more_contexts_than_are_read_at_once_come_out_the_same(engine, base: Base) -> None:
-    contexts = [[*range(5, 1105 + i)] for i in range(16)]
+    contexts = [[5 + (97 * i + n) % 1500 for n in range(1100)] for i in range(16)]
     sampling = Sampling(1.0, 8)
     whole = engine.generate(contexts, sampling, range(16))
     assert whole[15] == engine.generate(contexts[15:], sampling, [15])[0]

@@ -70,7 +70,13 @@ def test_only_tasks_that_are_shown_go_into_the_page(synthetic_trajectory):
     }
     rows = [page.trajectory_data(synthetic_trajectory("b"), None)]
     shown = page.page_data(rows, tasks, [], 0)["tasks"]
-    assert shown == {"b": {"maxTurns": 3, "questions": [{"text": "who ?", "golds": ["x", "y"]}]}}
+    assert shown == {
+        "b": {
+            "maxTurns": 3,
+            "instruction": None,
+            "questions": [{"text": "who ?", "golds": ["x", "y"]}],
+        }
+    }
 
 
 def test_texts_that_need_a_tokenizer_are_absent_without_one(synthetic_trajectory):
