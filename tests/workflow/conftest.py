@@ -14,7 +14,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config", "workflow", "mem1", "envs", "slurm", "profiles")
 VERBS = (
-    *("train_sft", "train_rl", "train_base", "evaluate", "make_world", "make_tokenizer"),
+    *(
+        "train_sft",
+        "train_rl",
+        "train_base",
+        "train_shop",
+        "make_shop",
+        "evaluate",
+        "make_world",
+        "make_tokenizer",
+    ),
     *("import_sources", "import_hub", "build_index", "compose", "render_tables", "render_figures"),
     *("render_claims", "view", "mask_gap", "encode_passages", "retrieval_report"),
     *("track_init", "track_run", "track_results"),

@@ -13,7 +13,7 @@ TRAINED = ("model/config.json", "model/model.safetensors", "metrics.jsonl")
 TABLES = ("table1.csv", "table1.md", "table1.tex", "table1-full.md", "ratios.csv", "ratios.md")
 TABLES += tuple(
     f"{name}.{kind}"
-    for name in ("table3", "table4", "format-reward", "ablations")
+    for name in ("table2", "table3", "table4", "format-reward", "ablations")
     for kind in ("csv", "md", "tex")
 )
 TABLES += ("ablations-comparisons.csv",)
@@ -31,13 +31,15 @@ FILES = {
     "train_sft": TRAINED,
     "train_rl": TRAINED,
     "train_base": TRAINED,
+    "train_shop": TRAINED,
+    "make_shop": ("goals.json", "tasks.jsonl", "manifest.json"),
     "render_tables": (*TABLES, "manifest.json"),
     "render_claims": ("claims.md", "claims.json", "claims.manifest.json"),
     "render_figures": (*FIGURES, "manifest.json"),
     "retrieval_report": ("tables/retrieval.csv", "tables/retrieval.md", "retrieval.manifest.json"),
     "mask_gap": (*GAPS, "mask_gap.manifest.json"),
 }
-READ = ("--start", "--tokenizer", "--world", "--tasks", "--passages", "--index")
+READ = ("--start", "--tokenizer", "--world", "--tasks", "--goals", "--passages", "--index")
 
 
 def write(path: Path) -> None:

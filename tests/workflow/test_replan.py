@@ -101,7 +101,8 @@ def test_a_removed_system_replans_no_evaluation(done):
 
 def test_an_edited_evaluation_is_repeated_and_no_training(done, edited):
     edited("evaluate.py")
-    assert done.plan(*SMOKE) == {**RENDER, **GAP, "evaluate": 22}
+    shops = {"evaluate_shop": 5, "view_shop": 1}
+    assert done.plan(*SMOKE) == {**RENDER, **GAP, "evaluate": 22, **shops}
 
 
 def test_an_edited_trainer_repeats_nothing_and_stops_at_verify(done, edited):
