@@ -69,10 +69,14 @@ def rollout(
     shared, stoppable = SharedEnvironment(environment), _Stoppable(engine)
 
     def play(task: Task, sample: int) -> Trajectory:
-        [trajectory] = loop.rollout(
-            [task], stoppable, policy, shared, codec, agent, sampling,
-            samples=[sample], batch=1, progress=False, **fixed,
-        )  # fmt: skip
+        try:
+            [trajectory] = loop.rollout(
+                [task], stoppable, policy, shared, codec, agent, sampling,
+                samples=[sample], batch=1, progress=False, **fixed,
+            )  # fmt: skip
+        except BaseException as error:  # here, since this thread would go on with the next one
+            stoppable.stop(error)
+            raise
         return trajectory
 
     pool = ThreadPoolExecutor(batch, thread_name_prefix="trajectory")
@@ -85,6 +89,8 @@ def rollout(
                     on_done(trajectory)
                 bar.update()
         return [one.result() for one in playing]
+    except StoppedTurnError as stopped:  # it may be seen before what stopped it
+        raise stoppable.reason or stopped from None
     finally:
         stoppable.stop()
         pool.shutdown(cancel_futures=True)
@@ -95,14 +101,18 @@ class StoppedTurnError(RuntimeError):
 
 
 class _Stoppable:
-    """``engine`` until it is stopped."""
+    """``engine`` until it is stopped, and the first reason that was given for it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self.reason: BaseException | None = None
 
-    def stop(self) -> None:
+    def stop(self, reason: BaseException | None = None) -> None:
         """Refuse all further calls."""
+        with self._lock:
+            self.reason = self.reason or reason
         self._stopped.set()
 
     def generate(
