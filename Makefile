@@ -6,6 +6,7 @@
 #                  new run with them by snakemake --cores all compare
 # make slurm-test  preset smoke under a real Slurm, with faults (root; Debian's packages)
 # make chaos       faults in a run of preset smoke, one after the other
+# make cores       preset smoke with one core and with two: the same results?
 # TORCH_INDEX=URL  a further package index for PyTorch, for example
 #                  https://download.pytorch.org/whl/cpu (smaller, no CUDA)
 # LOCK=FILE        set up from a lock with hashes in envs/, and refuse every other file
@@ -25,7 +26,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TQDM_MININTERVAL := 1
 
-.PHONY: setup reproduce test test-vllm check fmt ui reference slurm-packages slurm-test chaos
+.PHONY: setup reproduce test test-vllm check fmt ui reference slurm-packages slurm-test chaos cores
 .DEFAULT_GOAL := reproduce
 
 setup: $(READY)
@@ -85,3 +86,6 @@ slurm-test: setup slurm-packages
 
 chaos: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.workflow.chaos
+
+cores: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.workflow.cores
