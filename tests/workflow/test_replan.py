@@ -60,6 +60,29 @@ def test_what_is_asked_for_is_made_from_the_records_there_are(done, target, gone
         aside.rename(path)
 
 
+@pytest.mark.parametrize(
+    ("gone", "rule"),
+    [
+        ("tokenizer.manifest.json", "make_tokenizer"),
+        ("world/test", "make_world"),
+        ("index/train", "build_index"),
+        ("tasks/train-2.manifest.json", "compose"),
+        ("train/rl-full", "train_rl"),
+        ("eval/truncate/2.jsonl", "evaluate"),
+        ("webshop/train", "make_shop"),
+        ("train/shop-sft-mem1", "train_shop"),
+        ("eval/shop-amem", "evaluate_shop"),
+    ],
+)
+def test_what_others_were_made_of_is_made_again_when_it_is_gone(done, gone, rule):
+    path = done.folder / "results/smoke" / gone
+    path.rename(aside := done.folder / "aside")
+    try:
+        assert rule in done.plan(*SMOKE)
+    finally:
+        aside.rename(path)
+
+
 @pytest.mark.parametrize("target", ["figures", "tables", "claims"])
 def test_nothing_is_planned_for_what_is_there(done, target):
     assert done.plan(target, *SMOKE) == {}

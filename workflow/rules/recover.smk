@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mem1 import damage, runs, stages
 from mem1.errors import InputError
+from mem1.provenance import write_text
 
 
 def recover():
@@ -16,8 +17,8 @@ def recover():
     dry = workflow.output_settings.dryrun
     if not workflow.is_main_process or not (dry or runs.take_over(Path(".snakemake"))):
         return
-    for path in [] if dry else altered_sections():
-        path.unlink()
+    for path, text in [] if dry else altered_sections():
+        write_text(path, text)
     for found in damage.find(Path(P)):
         todo = "to be made again"
         if not dry:
@@ -27,11 +28,16 @@ def recover():
 
 
 def altered_sections():
-    """Frozen sections that do not say what the configuration does: damaged, or older."""
+    """Frozen sections that do not say what the configuration does, and what it says.
+
+    They are damaged, or older. Snakemake compares what it reads with what it read before: a
+    section that is repaired repeats nothing, one with other settings what depends on it.
+    """
     for path in Path(P, "config").glob("*.json"):
         try:
             settings = stages.frozen(CONFIG, path.stem)
         except (InputError, KeyError):
             continue  # of a stage that there is no more
-        if path.read_bytes() != f"{one_line(settings)}\n".encode():
-            yield path
+        text = f"{one_line(settings)}\n"
+        if path.read_bytes() != text.encode():
+            yield path, text

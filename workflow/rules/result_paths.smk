@@ -57,11 +57,34 @@ def pages():
     ]
 
 
+def intermediates():
+    """What stands for all that lies between the inputs and `products`.
+
+    Snakemake misses a file only where it is asked for: of one that was deleted, or put aside
+    because it was damaged, it says nothing as long as what was made of it is there.
+    """
+    hub = CONFIG.sources.kind == "hub"
+    learning = ["train"] if CONFIG.runs else []
+    splits = [*learning, *(["test"] if CONFIG.systems else [])]
+    folders = dict.fromkeys(name for s in splits for name in (s, corpus(s)))
+    panels = [str(h) for h in CONFIG.tasks.test_horizons] if CONFIG.systems else []
+    own = [] if hub or not splits else [f"{P}/tokenizer.manifest.json"]
+    made = [*own, *expand(f"{P}/world/{{folder}}/manifest.json", folder=folders)]
+    made += [file for split in splits for file in index_files(split)]
+    made += expand(f"{P}/tasks/test-{{horizon}}.manifest.json", horizon=panels)
+    if runs_of("rl"):
+        made.append(f"{P}/tasks/train-{CONFIG.tasks.train_horizon}.manifest.json")
+    if shop_systems():
+        made += [f"{P}/webshop/tokenizer.manifest.json"] if shop_runs() else []
+        made += shop_goals("test") + (shop_goals("train") if shop_runs("rl") else [])
+    return [*made, *distilled(), *manifests(), *records(), *shop_records()]
+
+
 def targets():
     """All that a preset is for."""
     if CONFIG.preset == "base":
         return [f"{P}/base.done"]
-    made = [file for files in products().values() for file in files]
+    made = [*intermediates(), *(f for files in products().values() for f in files)]
     made += [*gaps(), *compared_retrievers(), *pages()]
     made += [f"{P}/reference.md"] if reference() else []
     receipts = expand(
