@@ -125,6 +125,19 @@ def test_a_file_that_is_no_database_of_answers_is_named_and_left_alone(
     assert (tmp_path / "text").read_text().startswith("not a database")
 
 
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    kept = Cache(path, "record")
+    hit = Hit(Passage(id="p", title="", text="x" * 900), 1.0)
+    kept.add("web", 1, [(str(number), [hit]) for number in range(99)])
+    kept.close()
+    whole = path.read_bytes()
+    half = len(whole) // 2  # what is looked at when it is opened is in the first
+    path.write_bytes(whole[:half] + b"\xff" * half)
+    with pytest.raises(InputError, match="c is damaged"):
+        Replay(path)
+
+
 def test_there_must_be_something_to_replay(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist: record it first"):
         Replay(tmp_path / "none")

@@ -14,7 +14,7 @@ from mem1.retrieval.base import Hit
 from mem1.retrieval.client import AT_ONCE, HTTPRetriever
 from mem1.retrieval.transport import LATER, Patience, RefusedError, call
 from mem1.seeding import stream
-from tests.unit.retrieval.servers import HASTY, QUICK, Respond, say_nothing, scripted, send
+from tests.unit.retrieval.servers import HASTY, QUICK, STEADY, Respond, say_nothing, scripted, send
 
 DOCUMENT = {"id": "7", "contents": '"York"\nYork is a city.'}
 YORK = Hit(Passage(id="7", title="York", text="York is a city."), 2.5)
@@ -167,6 +167,8 @@ def test_a_server_that_sends_more_is_cut_to_k() -> None:
         {"result": [["Error: the search failed"]]},
         {"result": [[{"document": "Error", "score": 1.0}]]},
         {"result": [[{"document": DOCUMENT, "score": "high"}]]},
+        {"result": [[{"document": DOCUMENT, "score": float("nan")}]]},
+        {"result": [[{"document": DOCUMENT, "score": 10**400}]]},
         {"result": [[{"document": {"id": "7"}, "score": 1.0}]]},
         {"result": [[{"document": {"contents": 5}, "score": 1.0}]]},
     ],
@@ -176,6 +178,23 @@ def test_an_answer_of_another_form_is_an_error_and_no_passage(answer: object) ->
         retriever = HTTPRetriever(url, "wiki", QUICK)
         with pytest.raises(InputError, match="does not speak the format"):
             retriever.search(["York"], 3)
+
+
+def test_half_a_character_in_an_answer_does_no_harm() -> None:
+    cut = {
+        "result": [
+            [{"document": {"id": "7", "contents": "York\n\U0001f3f0 of \ud83c"}, "score": 1}]
+        ]
+    }
+    with scripted(foreign(lambda handler, body: send(handler, cut))) as url:
+        [[hit]] = HTTPRetriever(url, "wiki", QUICK).search(["York"], 3)
+    assert hit.passage.text == "\U0001f3f0 of \ufffd"
+
+
+@pytest.mark.parametrize("address", ["http://a..b", "http://127.0.0.1:port"])
+def test_an_address_that_is_none_is_an_error_at_once(address: str) -> None:
+    with pytest.raises(InputError, match=rf"{address}/health is no address .*retrieval\.url"):
+        HTTPRetriever(address, "wiki", STEADY)
 
 
 def test_a_server_that_does_not_say_who_it_is_needs_the_name_of_its_corpus() -> None:
