@@ -121,9 +121,7 @@ def measure(folder: Path | None, episodes: int, steps: int, repeats: int) -> dic
 
 def main(argv: Sequence[str]) -> None:
     """Measure each number of episodes in a process of its own, print, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.parser(__doc__)
     parser.add_argument("--catalogue", type=Path, help="folder (see mem1.envs.webshop.raw)")
     parser.add_argument("--episodes", type=int, nargs="+", default=list(EPISODES))
     parser.add_argument("--steps", type=int, default=20_000, help="of all episodes together")

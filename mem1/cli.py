@@ -16,6 +16,19 @@ from mem1.provenance import read_json
 
 S = TypeVar("S", bound=BaseModel)
 
+_FORBIDDEN = "{} may not be read or written: change its permissions, or name another place."
+# What the system says of a place that a user named, in a sentence.
+_PLACES = {
+    errno.ENOSPC: "The disk is full ({}): free some space.",
+    errno.EISDIR: "{} is a folder: name a file.",
+    errno.ENOTDIR: "{} is, or lies below, a file where a folder is needed: name another place.",
+    errno.EEXIST: "{} is a file where a folder is needed: name another place.",
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.ENAMETOOLONG: "{} is too long a name: choose a shorter one.",
+}
+
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """An argument parser whose help is the command's own docstring."""
@@ -76,14 +89,18 @@ def read_section(path: Path, kind: type[S]) -> S:
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
-    """Call ``main`` with the command line; user errors print one sentence and exit with 2."""
+    """Call ``main`` with the command line; user errors print one sentence and exit with 2.
+
+    Such are ``InputError`` and places that are of another kind than needed or out of reach.
+    """
     try:
         main(sys.argv[1:])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        place = error.filename2 or error.filename  # of a renaming, the name that was to be had
+        if error.errno not in _PLACES or (place is None and error.errno != errno.ENOSPC):
             raise
-        print(f"error: The disk is full ({error.filename}): free some space.", file=sys.stderr)
+        print(f"error: {_PLACES[error.errno].format(place or 'an output')}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -83,6 +83,8 @@ def load(*paths: Path) -> Config:
             loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise InputError(f"{path} does not exist: name a configuration file.") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is not UTF-8 text ({error.reason}): rewrite it.") from error
         except yaml.YAMLError as error:
             raise InputError(f"{path} is not valid YAML: {error}") from error
         if not isinstance(loaded, Mapping):

@@ -89,7 +89,8 @@ def _recorded(manifest: Path, values: Any) -> Iterator[tuple[Path, str]]:
     if not isinstance(values, dict):
         return
     for kind in ("outputs", "files"):
-        for name, expected in (values.get(kind) or {}).items():
+        recorded = values.get(kind)
+        for name, expected in recorded.items() if isinstance(recorded, dict) else ():
             yield manifest.parent / name, expected
     for kind, suffix in (("panel", ".jsonl"), ("file", ".npy")):
         if kind in values:

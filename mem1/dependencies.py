@@ -64,6 +64,13 @@ def _direct(path: Path, root: Path) -> frozenset[Path]:
     return frozenset(file for name in names if (file := _file(name, root)) is not None)
 
 
+def is_command(name: object, root: Path = ROOT) -> bool:
+    """Whether there is a module that ``python -m mem1.<name>`` would run."""
+    if not isinstance(name, str) or not name.isidentifier():
+        return False
+    return (root / PACKAGE / f"{name}.py").is_file()
+
+
 def modules_of(command: str, root: Path = ROOT) -> list[Path]:
     """The files behind ``python -m mem1.<command>``, the command's own first, then by name.
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from mem1 import cli
+from mem1.dependencies import is_command
 from mem1.errors import InputError
 
 USAGE = "Say in how many processes to run what: mem1.launch 2 train_rl ..."
@@ -28,6 +29,8 @@ def main(argv: Sequence[str]) -> None:
         nodes, rest = rest[1], rest[2:]
     if not rest or not all(n.isdecimal() and int(n) > 0 for n in (processes, nodes)):
         raise InputError(USAGE)
+    if not is_command(rest[0]):
+        raise InputError(f"There is no command {rest[0]!r}: name one of `python -m mem1.COMMAND`.")
     verb, arguments = f"mem1.{rest[0]}", rest[1:]
     if int(nodes) > 1:
         job = _job(int(nodes))
@@ -65,7 +68,7 @@ def _job(nodes: int) -> str:
     """The number of the Slurm job that this process is in, which has ``nodes`` or more.
 
     Raises:
-        InputError: it has fewer, or there is none.
+        InputError: it has fewer, there is none, or Slurm does not say.
     """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None or shutil.which("srun") is None:
@@ -74,7 +77,14 @@ def _job(nodes: int) -> str:
             f"snakemake --profile slurm, or with one node."
         )
     line = ["squeue", "--noheader", f"--jobs={job}", "--format=%D"]
-    there = subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    there = done.stdout.strip()
+    if done.returncode or not there.isdecimal():
+        said = (done.stderr.strip() or there or "nothing").splitlines()[-1]
+        raise InputError(
+            f"squeue does not say how many nodes Slurm job {job} has (it said: {said}): run it "
+            f"again when `{' '.join(line)}` prints a number."
+        )
     if int(there) < nodes:
         raise InputError(
             f"Slurm job {job} has {there} nodes and {nodes} are asked for: ask for as many there "

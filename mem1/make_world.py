@@ -27,10 +27,12 @@ def main(argv: Sequence[str]) -> None:
     settings = cli.read_section(arguments.config, World)
     world = generate(settings, arguments.seed, arguments.split)
     folder: Path = arguments.output_dir
+    last = folder / "manifest.json"
+    last.unlink(missing_ok=True)  # while the files change, it would be that of others
     write_jsonl(folder / "passages.jsonl", world.passages)
     write_jsonl(folder / "questions.jsonl", world.questions)
     write_json(
-        folder / "manifest.json",
+        last,
         {
             "config": settings.model_dump(mode="json"),
             "seed": arguments.seed,

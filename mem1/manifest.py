@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mem1 import made
-from mem1.dependencies import code_digest
+from mem1.dependencies import code_digest, is_command
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json, tree_digest
 
@@ -65,7 +65,13 @@ def verify(path: Path) -> dict[str, Any]:
         InputError: it is no manifest, or naming the first thing that has changed.
     """
     manifest = read_json(path)
-    if not isinstance(manifest, dict) or not manifest.keys() >= KEYS:
+    if (
+        not isinstance(manifest, dict)
+        or not manifest.keys() >= KEYS
+        or not isinstance(manifest["inputs"], dict)
+        or not isinstance(manifest["outputs"], dict)
+        or not is_command(manifest["command"])
+    ):
         raise InputError(f"{path} is no manifest: remove it and make its result again.")
     again = f"restore it, or remove {path} to make the result again"
     if manifest["code"] != code_digest(manifest["command"]):

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mem1.errors import InputError
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def text_digest(text: str) -> str:
@@ -125,6 +128,21 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def parse_json(text: str) -> Any:
+    """The JSON value in ``text``.
+
+    Raises:
+        ValueError: it is no JSON, or holds what cannot be written again: half of a surrogate pair.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if _SURROGATE.search(text):
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
 def read_json(path: Path) -> Any:
     """The JSON value in ``path``.
 
@@ -132,10 +150,10 @@ def read_json(path: Path) -> Any:
         InputError: the file is missing or is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not valid JSON ({error}): correct or rebuild it.") from error
 
 
@@ -151,8 +169,3 @@ def check_digests(expected: dict[str, str], actual: dict[str, str], what: str) -
                 f"{what}: {name} has changed since it was made (recorded "
                 f"{str(expected.get(name))[:12]}, found {str(actual.get(name))[:12]}); rebuild it."
             )
-
-
-def source_digest(modules: Iterable[Path]) -> str:
-    """One digest over the contents of source files, in the order of their names."""
-    return json_digest([[p.name, file_digest(p)] for p in sorted(modules)])

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from mem1.errors import InputError
-from mem1.provenance import replacing
+from mem1.provenance import read_json, replacing
 
 
 class Record(BaseModel):
@@ -165,6 +165,15 @@ class StepMetrics(Record):
 R = TypeVar("R", bound=BaseModel)
 
 
+def complaint(error: ValidationError, whole: str = "the file") -> str:
+    """Where and what is wrong first: ``chain.0.value: Field required``.
+
+    ``whole`` stands for the place where the value itself is of a wrong kind.
+    """
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
+
+
 def parse(line: str | bytes, kind: type[R], path: Path, number: int) -> R:
     """The record of ``kind`` in one line of ``path``.
 
@@ -178,11 +187,10 @@ def parse(line: str | bytes, kind: type[R], path: Path, number: int) -> R:
         first = error.errors()[0]
         if first["loc"] == ("version",):
             raise _other_version(kind, path, number, first["input"]) from error
-        where = ".".join(map(str, first["loc"])) or "the line"
         cut = ", so it is cut or damaged" if first["type"] == "json_invalid" else ""
         raise InputError(
             f"{path}, line {number}: no valid {kind.__name__} "
-            f"({where}: {first['msg']}{cut}); correct or rebuild the file."
+            f"({complaint(error, 'the line')}{cut}); correct or rebuild the file."
         ) from error
     if "version" in kind.model_fields and "version" not in row.model_fields_set:
         raise _other_version(kind, path, number, 1)  # which did not say so
@@ -195,6 +203,24 @@ def _other_version(kind: type[BaseModel], path: Path, number: int, found: object
         f"{path}, line {number}: a {kind.__name__} of version {found}, and this is the program for "
         f"version {ours}: make the file again, or read it with the program that made it."
     )
+
+
+def read_record(path: Path, kind: type[R], what: str, fix: str) -> R:
+    """The record of ``kind`` in the JSON file at ``path``.
+
+    Args:
+        path: the file.
+        kind: of record.
+        what: such a file in words, for the message.
+        fix: what the user can do, for the message.
+
+    Raises:
+        InputError: missing, no JSON, or no such record.
+    """
+    try:
+        return kind.model_validate(read_json(path))
+    except ValidationError as error:
+        raise InputError(f"{path} is no {what} ({complaint(error)}): {fix}.") from error
 
 
 def iter_jsonl(path: Path, kind: type[R]) -> Iterator[R]:

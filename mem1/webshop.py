@@ -98,7 +98,7 @@ def _play(shop: "Shop", goal: int, mode: "Mode") -> "tuple[Episode, list[Turn]]"
                 output=[],
                 logprobs=[],
                 text=action,
-                action="search" if step.valid else "malformed",
+                action="act" if step.valid else "malformed",
                 argument=action,
                 info_text=shop.text(episode, mode),
             )
@@ -122,7 +122,7 @@ def _record(path: Path, shop: "Shop", episode: "Episode", turns: "list[Turn]") -
         policy="full",
         prompt=[],
         turns=turns,
-        end="answered" if episode.done else "turns",
+        end="bought" if episode.done else "turns",
         answers=bought,
     )
     write_jsonl(path, [trajectory])

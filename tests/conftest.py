@@ -6,10 +6,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# Machines are shared: a slow example is no failure.
-settings.register_profile("mem1", deadline=None)
+# Machines are shared: a slow example is no failure, and neither is slow drawing of examples.
+settings.register_profile("mem1", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mem1")
 
 LONGEST = ("test_chaos.py", "test_smoke.py", "test_slurm.py", "test_resume.py", "test_plan.py")

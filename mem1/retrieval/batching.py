@@ -43,7 +43,7 @@ class Batcher:
         return await job.done
 
     async def close(self) -> None:
-        """Stop; requests that still wait are cancelled."""
+        """Stop, when the search under way has ended. Requests that still wait get no answer."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

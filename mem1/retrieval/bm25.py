@@ -18,11 +18,10 @@ from typing import Any
 
 import bm25s
 import numpy as np
-from pydantic import ValidationError
 
 from mem1 import config_retrieval, provenance
 from mem1.errors import InputError
-from mem1.records import Passage, Record
+from mem1.records import Passage, Record, read_record
 from mem1.retrieval.base import Hit
 from mem1.retrieval.bm25_index import Matrix, Postings
 from mem1.retrieval.passages import OFFSETS, matching, survey
@@ -117,14 +116,9 @@ def load(index_dir: Path, passages_path: Path) -> "BM25Retriever":
         InputError: a file is missing, or differs from what the manifest says; the message
             names it.
     """
-    path = index_dir / MANIFEST
-    try:
-        manifest = Manifest.model_validate(provenance.read_json(path))
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"])) or "the file"
-        raise InputError(
-            f"{path} is no index manifest ({where}: {error.errors()[0]['msg']}): rebuild the index."
-        ) from error
+    manifest = read_record(
+        index_dir / MANIFEST, Manifest, "manifest of a BM25 index", "rebuild the index"
+    )
     provenance.check_digests(
         manifest.files, provenance.file_digests(index_dir, FILES), f"The index {index_dir}"
     )

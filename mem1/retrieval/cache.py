@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mem1.errors import InputError
 from mem1.records import Passage
@@ -46,8 +46,8 @@ class Cache:
             raise InputError(f"{path} does not exist: record it first (retrieval.cache: record).")
         try:
             self._database = self._recording() if mode == "record" else self._reading()
-            [version] = self._database.execute("PRAGMA user_version").fetchone()
-            self._database.execute("SELECT 1 FROM answers LIMIT 1").fetchall()
+            [[version]] = self._rows("PRAGMA user_version")
+            self._rows("SELECT 1 FROM answers LIMIT 1")
         except sqlite3.Error as error:
             raise InputError(
                 f"{path} cannot be used as a database of answers ({error}): name another file."
@@ -88,10 +88,16 @@ class Cache:
         )
 
     def retrievers(self) -> list[str]:
-        """Digests of the retrievers whose answers are kept."""
-        with self._lock:
-            rows = self._database.execute("SELECT DISTINCT retriever FROM answers ORDER BY 1")
-            return [digest for [digest] in rows]
+        """Digests of the retrievers whose answers are kept.
+
+        Raises:
+            InputError: the database is damaged.
+        """
+        try:
+            rows = self._rows("SELECT DISTINCT retriever FROM answers ORDER BY 1")
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+        return [digest for [digest] in rows]
 
     def get(self, digest: str, query: str, k: int) -> list[Hit] | None:
         """The kept answer, or None.
@@ -99,15 +105,14 @@ class Cache:
         Raises:
             InputError: the database is damaged.
         """
-        with self._lock:
-            try:
-                row = self._database.execute(
-                    "SELECT hits FROM answers WHERE retriever = ? AND query = ? AND k = ?",
-                    (digest, query, k),
-                ).fetchone()
-                return None if row is None else _hits(row[0])
-            except (sqlite3.Error, ValueError) as error:
-                raise InputError(f"{self._path} is damaged ({error}): record it again.") from error
+        try:
+            rows = self._rows(
+                "SELECT hits FROM answers WHERE retriever = ? AND query = ? AND k = ?",
+                (digest, query, k),
+            )
+            return _hits(rows[0][0]) if rows else None
+        except (sqlite3.Error, ValueError) as error:
+            raise self._damaged(error) from error
 
     def add(self, digest: str, k: int, answers: Iterable[tuple[str, list[Hit]]]) -> None:
         """Keep answers to queries, all or none of them; those that are kept already stay.
@@ -132,6 +137,14 @@ class Cache:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def _rows(self, question: str, values: tuple[str | int, ...] = ()) -> list[tuple[Any, ...]]:
+        """The answer of the database, one thread at a time."""
+        with self._lock:
+            return self._database.execute(question, values).fetchall()
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(f"{self._path} is damaged ({error}): record it again.")
 
 
 def _text(hits: list[Hit]) -> str:

@@ -16,11 +16,10 @@ from typing import Any, Protocol
 
 import faiss
 import numpy as np
-from pydantic import ValidationError
 
 from mem1 import config_retrieval, provenance
 from mem1.errors import InputError
-from mem1.records import Passage, Record
+from mem1.records import Passage, Record, read_record
 from mem1.retrieval import faiss_index
 from mem1.retrieval.base import Hit
 from mem1.retrieval.passages import OFFSETS, PassageFile, matching, survey
@@ -159,15 +158,9 @@ def read_manifest(index_dir: Path) -> Manifest:
     Raises:
         InputError: there is none.
     """
-    path = index_dir / MANIFEST
-    try:
-        return Manifest.model_validate(provenance.read_json(path))
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"])) or "the file"
-        raise InputError(
-            f"{path} is no manifest of a dense index ({where}: {error.errors()[0]['msg']}): "
-            f"rebuild the index."
-        ) from error
+    return read_record(
+        index_dir / MANIFEST, Manifest, "manifest of a dense index", "rebuild the index"
+    )
 
 
 class DenseRetriever:

@@ -9,15 +9,24 @@ digests of their manifests.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from mem1 import config_retrieval, provenance
-from mem1.errors import InputError
-from mem1.records import Passage
+from mem1.records import Passage, Record, read_record
 from mem1.retrieval import bm25, dense
 from mem1.retrieval.base import Hit, Retriever
 
 MANIFEST = "manifest.json"
 PARTS = ("bm25", "dense")
+
+
+class Manifest(Record):
+    """What an index was made of."""
+
+    kind: Literal["hybrid"]
+    passages: int
+    corpus: str  # digest of the passages, see retrieval.passages
+    parts: dict[str, str]  # part -> sha256 of its manifest
 
 
 def build(
@@ -38,13 +47,13 @@ def build(
     with provenance.replacing(output_dir) as folder:
         bm25.build(passages, settings, folder / "bm25")
         dense.build(passages, shards, settings.dense, folder / "dense", threads)
-        manifest = {
-            "kind": "hybrid",
-            "passages": len(passages),
-            "corpus": dense.read_manifest(folder / "dense").corpus,
-            "parts": _parts(folder),
-        }
-        provenance.write_json(folder / MANIFEST, manifest)
+        manifest = Manifest(
+            kind="hybrid",
+            passages=len(passages),
+            corpus=dense.read_manifest(folder / "dense").corpus,
+            parts=_parts(folder),
+        )
+        provenance.write_json(folder / MANIFEST, manifest.model_dump())
 
 
 def _parts(folder: Path) -> dict[str, str]:
@@ -66,11 +75,10 @@ def load(
     """
     assert settings.dense is not None
     assert settings.hybrid is not None
-    path = index_dir / MANIFEST
-    manifest = provenance.read_json(path)
-    if not isinstance(manifest, dict) or manifest.get("kind") != "hybrid":
-        raise InputError(f"{path} is no manifest of a hybrid index: rebuild the index.")
-    provenance.check_digests(manifest["parts"], _parts(index_dir), f"The index {index_dir}")
+    manifest = read_record(
+        index_dir / MANIFEST, Manifest, "manifest of a hybrid index", "rebuild the index"
+    )
+    provenance.check_digests(manifest.parts, _parts(index_dir), f"The index {index_dir}")
     words = bm25.load(index_dir / "bm25", passages_path)
     vectors = dense.load(
         settings.dense, index_dir / "dense", passages_path, threads, passages=words.passages

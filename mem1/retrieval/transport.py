@@ -10,6 +10,7 @@ died; redirects are not followed, because they would carry headers to another ho
 import http.client
 import json
 import logging
+import re
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +23,8 @@ from mem1.errors import InputError
 from mem1.seeding import stream
 
 LATER = frozenset({408, 429})  # refusals that say nothing against the request
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +132,8 @@ def _attempt(
         raise RefusedError(
             f"{url} refuses the request (status {error.code}{said}): {fix}.", error.code
         ) from None
+    except (http.client.InvalidURL, UnicodeError) as error:  # such as two dots in a row
+        raise InputError(f"{url} is no address ({error}): {fix}.") from None
     except urllib.error.URLError as error:
         raise _Failure(f"no connection: {error.reason}") from None
     except TimeoutError:
@@ -136,9 +141,25 @@ def _attempt(
     except (http.client.HTTPException, OSError) as error:
         raise _Failure(f"the answer broke off: {type(error).__name__}") from None
     try:
-        return Reply(json.loads(text), names)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         raise _Failure("the answer is no JSON") from None
+    return Reply(_whole(value) if b"\\u" in text else value, names)
+
+
+def _whole(value: Any) -> Any:
+    """``value`` with U+FFFD for each half of a surrogate pair.
+
+    Services that cut texts by UTF-16 units send such halves (``"\\ud83d"``), and nothing after
+    this could encode them.
+    """
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(one) for name, one in value.items()}
+    return value
 
 
 def _said(error: urllib.error.HTTPError, secrets: list[str]) -> str:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import ValidationError
 
 from mem1 import provenance
 from mem1.errors import InputError
-from mem1.records import Passage, Record
+from mem1.records import Passage, Record, read_record
 from mem1.retrieval.passages import corpus_digest, scan
 
 CHUNK = 512  # passages encoded, and kept when a shard is interrupted, together
@@ -185,11 +184,9 @@ def _manifest(shard: Path) -> ShardManifest:
     Raises:
         InputError: one of the two is missing, or the vectors have changed.
     """
-    path = manifest_path(shard)
-    try:
-        manifest = ShardManifest.model_validate(provenance.read_json(path))
-    except ValidationError as error:
-        raise InputError(f"{path} is no manifest of a shard: encode it again.") from error
+    manifest = read_record(
+        manifest_path(shard), ShardManifest, "manifest of a shard", "encode it again"
+    )
     actual = provenance.file_digest(shard) if shard.is_file() else "missing"
     provenance.check_digests({shard.name: manifest.file}, {shard.name: actual}, f"{shard.parent}")
     return manifest

@@ -8,6 +8,7 @@ line of ``contents`` is the title, in quotation marks. A title that this cannot 
 one of two lines, stands in fields of its own beside it.
 """
 
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StrictBool, StrictInt, StrictStr
@@ -92,5 +93,16 @@ def _hit(item: Any, rank: int) -> Hit:
         score = item.get("score")
         if isinstance(score, bool) or not isinstance(score, (int, float)):
             raise ValueError("a score is no number")
-        return Hit(passage_of(item["document"]), float(score))
+        return Hit(passage_of(item["document"]), _finite(score))
     return Hit(passage_of(item), -float(rank))
+
+
+def _finite(score: float) -> float:
+    """``score`` as a float. JSON of Python has NaN and numbers of any length."""
+    try:
+        number = float(score)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("a score is not finite")
+    return number

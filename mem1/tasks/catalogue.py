@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from mem1.config_learning import Section
 from mem1.errors import InputError
+from mem1.records import complaint
 from mem1.tasks import rows
 
 TABLE = Path(__file__).resolve().parents[2] / "config" / "datasets.tsv"
@@ -75,9 +76,7 @@ def read(path: Path = TABLE) -> dict[str, Dataset]:
         try:
             dataset = Dataset.model_validate(_typed(row.value))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise row.bad(f"{where}: {first['msg']}", "correct the row") from error
+            raise row.bad(complaint(error, "the row"), "correct it") from error
         if dataset.name in found:
             raise row.bad(f"{dataset.name!r} stands twice", "remove one")
         found[dataset.name] = dataset

@@ -103,11 +103,16 @@ def _check_numbers(available: int, usable: int, horizon: int, count: int, split:
         raise InputError(
             f"{count} tasks of {horizon} objectives cannot be made: ask for at least one of each."
         )
+    field = "tasks.train_horizon" if split == "train" else "tasks.test_horizons"
     if horizon > available:
         raise InputError(
             f"A task of {horizon} objectives needs {horizon} questions, and the set has "
-            f"{available}: lower tasks.{'train_horizon' if split == 'train' else 'test_horizons'} "
-            f"to {available} or less, or add questions."
+            f"{available}: lower {field} to {available} or less, or add questions."
+        )
+    if horizon > usable:
+        raise InputError(
+            f"No set has the {horizon} questions of a task, which tasks.consecutive takes from one "
+            f"set: lower {field}, or add questions."
         )
     if horizon * count > usable:
         raise InputError(

@@ -16,10 +16,10 @@ A question keeps all answers its file accepts, the main one first. HotpotQA, 2Wi
 MuSiQue bring paragraphs; the paragraphs of a question are its evidence.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mem1 import provenance
 from mem1.config_sources import Layout
 from mem1.records import Question
 from mem1.tasks import sources
@@ -116,10 +116,10 @@ def read_popqa(path: Path) -> Source:
     source = Source()
     for row in csv_rows(path, "\t"):
         try:
-            golds = json.loads(row.text("possible_answers"))
-        except json.JSONDecodeError as error:
+            golds = provenance.parse_json(row.text("possible_answers"))
+        except ValueError as error:
             raise row.bad(
-                f"'possible_answers' is no JSON ({error.msg})", "give a list of answers"
+                f"'possible_answers' is no JSON ({error})", "give a list of answers"
             ) from error
         accepted = row.accepted(golds if isinstance(golds, list) else [], "possible_answers")
         source.questions.append(_question("popqa", row.text("id"), row.text("question"), accepted))

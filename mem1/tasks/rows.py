@@ -6,7 +6,6 @@ names file, record, field and fix.
 
 import csv
 import gzip
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,11 +120,12 @@ def jsonl_rows(path: Path, compressed: bool | None = None) -> Iterator[Row]:
     for number, line in enumerate(lines(path, compressed), start=1):
         where = f"{path}, line {number}"
         try:
-            yield Row(json.loads(line), where)
-        except json.JSONDecodeError as error:
+            value = provenance.parse_json(line)
+        except ValueError as error:
             raise InputError(
-                f"{where}: no valid JSON ({error.msg}); correct or remove the line."
+                f"{where}: no valid JSON ({error}); correct or remove the line."
             ) from error
+        yield Row(value, where)
 
 
 def csv_rows(path: Path, delimiter: str = ",") -> Iterator[Row]:

@@ -29,12 +29,12 @@ def merge(sources: Sequence[Source]) -> tuple[Source, int]:
         for passage in source.passages:
             read += 1
             content = (passage.title, passage.text)
+            if passage.id in stays and stays[passage.id] != first.get(content):
+                raise InputError(
+                    f"Two different passages have the id {passage.id!r}: make ids unique "
+                    f"within a file, and name each file's set differently."
+                )
             if content not in first:
-                if passage.id in stays:
-                    raise InputError(
-                        f"Two different passages have the id {passage.id!r}: make ids unique "
-                        f"within a file, and name each file's set differently."
-                    )
                 first[content] = passage.id
                 merged.passages.append(passage)
             stays[passage.id] = first[content]

@@ -103,6 +103,13 @@ def test_number_written_as_text_is_refused_by_name(tmp_path):
         load_with(tmp_path, "rl: {kl: a little}\n")
 
 
+def test_yaml_in_another_encoding_names_the_file(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("# Zürich\nseed: 1\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin\.yaml is not UTF-8 text"):
+        config_files.load(path)
+
+
 def test_malformed_yaml_names_the_file(tmp_path):
     with pytest.raises(InputError, match=r"overlay\.yaml is not valid YAML"):
         load_with(tmp_path, "rl: {kl: 0.1\n")

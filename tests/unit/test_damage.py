@@ -75,6 +75,12 @@ def test_a_manifest_that_is_no_json_is_damage_itself(results: Path) -> None:
     assert found(results) == [("tasks/test-2.manifest.json", "tasks/test-2.manifest.json")]
 
 
+@pytest.mark.parametrize("outputs", [["model"], "model", 1])
+def test_a_manifest_of_another_form_says_nothing(results: Path, outputs: object) -> None:
+    write_json(results / "other/manifest.json", {"outputs": outputs})
+    assert found(results) == []
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

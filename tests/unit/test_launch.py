@@ -63,6 +63,25 @@ def test_more_nodes_than_the_job_has_are_one_sentence(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: Slurm job 7 has 1 nodes and 2 are asked for")
 
 
+@pytest.mark.parametrize("squeue", ["echo no such job >&2; exit 1", "true", "echo 2; echo 2"])
+def test_a_job_that_slurm_does_not_know_is_one_sentence(tmp_path: Path, squeue: str) -> None:
+    program(tmp_path / "srun", "exit 1")
+    program(tmp_path / "squeue", squeue)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = launch("1", "--nodes", "2", "train_rl", SLURM_JOB_ID="7", PATH=path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: squeue does not say how many nodes Slurm job 7 has")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_command_that_is_none_is_one_sentence(processes: str) -> None:
+    done = launch(processes, "train_lr", "--help")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: There is no command 'train_lr'")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_nodes_of_a_job_meet_through_one_step_of_it(tmp_path: Path) -> None:
     """srun and squeue are stand-ins; test_slurm.py starts real ones."""
     program(tmp_path / "squeue", "echo 2")

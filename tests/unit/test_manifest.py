@@ -56,8 +56,23 @@ def test_layout_of_the_configuration_does_not_count(made, tmp_path):
     assert again["config"] == json.loads(made.read_text(encoding="utf-8"))["config"]
 
 
-def test_some_other_json_is_no_manifest(tmp_path):
-    write_json(tmp_path / "x.json", {"inputs": {}})
+WHOLE = {"command": "make_schema", "config": None, "code": "", "inputs": {}, "outputs": {}}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        {"inputs": {}},
+        {**WHOLE, "inputs": []},
+        {**WHOLE, "outputs": None},
+        {**WHOLE, "command": None},
+        {**WHOLE, "command": "no_such_verb"},
+        {**WHOLE, "command": "../mem1/make_schema"},
+    ],
+)
+def test_some_other_json_is_no_manifest(tmp_path, values):
+    write_json(tmp_path / "x.json", values)
     with pytest.raises(InputError, match="is no manifest"):
         manifest.verify(tmp_path / "x.json")
 

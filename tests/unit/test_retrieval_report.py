@@ -85,10 +85,19 @@ def test_a_repeated_query_counts_once(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"dataset": "nq", "query": "who"}'])
-def test_a_bad_call_is_named_by_its_line(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "no valid JSON"),
+        ("[]", "the record is a list"),
+        ('{"dataset": "nq", "query": "who"}', "'ranked_passage_ids' is missing"),
+        ('{"dataset": "nq", "query": "who", "ranked_passage_ids": []}', "_ids' is empty"),
+        ('{"dataset": "nq", "query": null, "ranked_passage_ids": [1]}', "'query' is a NoneType"),
+    ],
+)
+def test_a_bad_call_is_named_by_its_line(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "calls.jsonl").write_text(line)
-    with pytest.raises(InputError, match=r"calls\.jsonl, line 1: no object with dataset"):
+    with pytest.raises(InputError, match=rf"calls\.jsonl, line 1: .*{message}"):
         read_calls(tmp_path / "calls.jsonl")
 
 

@@ -39,7 +39,7 @@ class Goal:
     attributes: tuple[str, ...]
     options: tuple[tuple[str, str], ...] | tuple[str, ...]
     price_upper: float  # dollars
-    weight: float  # in a weighted draw
+    weight: float  # in the original's weighted draw, which nothing here makes; panels keep it
 
     @property
     def request(self) -> str:
@@ -74,11 +74,6 @@ def goals(catalogue: Catalogue, costs: dict[str, float], kind: Kind, seed: int) 
     made = _weighted(made) if kind == "synthetic" else made
     Random(SHUFFLE).shuffle(made)
     return made
-
-
-def draw(goals: Sequence[Goal], random: Random) -> int:
-    """An index, by weight: attributes that many goals share count less."""
-    return random.choices(range(len(goals)), [goal.weight for goal in goals])[0]
 
 
 def _synthetic(product: Product, costs: dict[str, float], seed: int) -> Iterator[Goal]:

@@ -17,6 +17,7 @@ from mem1.envs.webshop.catalogue import Catalogue
 from mem1.envs.webshop.goals import Goal, Kind
 from mem1.errors import InputError
 from mem1.provenance import json_digest, read_json, write_json
+from mem1.records import complaint
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,7 @@ def read(path: Path, catalogue: Catalogue) -> Panel:
     try:
         found: Panel = _ADAPTER.validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(f"{path} is no panel ({where}: {first['msg']}): make it again.") from error
+        raise InputError(f"{path} is no panel ({complaint(error)}): make it again.") from error
     if found.digest != recorded:
         raise InputError(f"{path} has changed since it was made: make it again.")
     if found.catalogue != catalogue.digest:

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mem1.errors import InputError
-from mem1.records import iter_jsonl
+from mem1.records import complaint, iter_jsonl
 
 PRODUCTS, NOTES = "products.jsonl", "attributes.json"
 PUBLISHED = (
@@ -114,8 +114,4 @@ def _read(path: Path, kind: type[T]) -> T:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: put it beside the products.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(
-            f"{path} is damaged ({where}: {first['msg']}): download it again."
-        ) from error
+        raise InputError(f"{path} is damaged ({complaint(error)}): download it again.") from error

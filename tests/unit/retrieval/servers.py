@@ -21,8 +21,10 @@ from mem1.retrieval.transport import Patience
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = Retrieval(k=3, k1=1.5, b=0.75)
-QUICK = Patience(attempts=4, timeout=1.0, first=0.01, longest=0.02)
-STEADY = Patience(attempts=100, timeout=20, first=0.05, longest=0.5)  # outlasts a restart
+# A timeout that an idle server could miss on a busy machine is for silent servers alone.
+QUICK = Patience(attempts=4, timeout=60, first=0.01, longest=0.02)  # gives up soon
+HASTY = Patience(attempts=100, timeout=0.5, first=0.01, longest=0.02)  # outlasts silence
+STEADY = Patience(attempts=400, timeout=60, first=0.05, longest=0.5)  # outlasts a restart
 CITIES = [
     Passage(id="p0", title="Velmora", text="Velmora is a company. It makes glass."),
     Passage(id="p1", title="Ann Lee", text="Ann Lee founded the company Velmora in York."),
@@ -140,5 +142,12 @@ def send(handler: BaseHTTPRequestHandler, value: Any, status: int = 200, cut: in
     handler.send_response(status)
     handler.send_header("Content-Length", str(len(text)))
     handler.end_headers()
-    with suppress(BrokenPipeError):  # the client did not wait
+    with suppress(ConnectionError):  # the client did not wait
         handler.wfile.write(text[: len(text) - cut])
+
+
+def say_nothing(handler: BaseHTTPRequestHandler) -> None:
+    """Answer nothing until the client has hung up."""
+    handler.close_connection = True
+    with suppress(ConnectionError):
+        handler.connection.recv(1)

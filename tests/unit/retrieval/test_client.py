@@ -1,8 +1,8 @@
 """The client: what it repairs by asking again, what it refuses, what it never makes a result."""
 
 import json
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 
@@ -14,7 +14,7 @@ from mem1.retrieval.base import Hit
 from mem1.retrieval.client import AT_ONCE, HTTPRetriever
 from mem1.retrieval.transport import LATER, Patience, RefusedError, call
 from mem1.seeding import stream
-from tests.unit.retrieval.servers import QUICK, Respond, scripted, send
+from tests.unit.retrieval.servers import HASTY, QUICK, STEADY, Respond, say_nothing, scripted, send
 
 DOCUMENT = {"id": "7", "contents": '"York"\nYork is a city.'}
 YORK = Hit(Passage(id="7", title="York", text="York is a city."), 2.5)
@@ -54,10 +54,6 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
-def be_slow(handler: BaseHTTPRequestHandler) -> None:
-    time.sleep(1.5 * QUICK.timeout)
-
-
 def be_broken(handler: BaseHTTPRequestHandler) -> None:
     send(handler, {"error": "oops"}, 500)
 
@@ -70,7 +66,7 @@ def talk_html(handler: BaseHTTPRequestHandler) -> None:
     send(handler, b"<html>Bad gateway</html>")
 
 
-FAILURES = [break_off, hang_up, be_slow, be_broken, be_busy, talk_html]
+FAILURES = [break_off, hang_up, say_nothing, be_broken, be_busy, talk_html]
 
 
 @pytest.mark.parametrize("fail", FAILURES)
@@ -78,7 +74,7 @@ def test_what_goes_wrong_twice_is_asked_again(
     fail: Callable[[BaseHTTPRequestHandler], None],
 ) -> None:
     with scripted(failing(fail, 2)) as url:
-        assert HTTPRetriever(url, "wiki", QUICK).search(["York"], 3) == [[YORK]]
+        assert HTTPRetriever(url, "wiki", HASTY).search(["York"], 3) == [[YORK]]
 
 
 @pytest.mark.parametrize("fail", FAILURES)
@@ -87,6 +83,7 @@ def test_what_stays_wrong_is_an_error_that_names_the_address_and_the_fix(
 ) -> None:
     with scripted(failing(fail, 99)) as url:
         retriever = HTTPRetriever(url, "wiki", QUICK)
+        retriever._patience = replace(HASTY, attempts=4)  # only now that it knows the server
         with pytest.raises(InputError, match=r"no answer in 4 attempts.*serve_retriever") as caught:
             retriever.search(["York"], 3)
         assert f"{url}/retrieve" in str(caught.value)
@@ -170,6 +167,8 @@ def test_a_server_that_sends_more_is_cut_to_k() -> None:
         {"result": [["Error: the search failed"]]},
         {"result": [[{"document": "Error", "score": 1.0}]]},
         {"result": [[{"document": DOCUMENT, "score": "high"}]]},
+        {"result": [[{"document": DOCUMENT, "score": float("nan")}]]},
+        {"result": [[{"document": DOCUMENT, "score": 10**400}]]},
         {"result": [[{"document": {"id": "7"}, "score": 1.0}]]},
         {"result": [[{"document": {"contents": 5}, "score": 1.0}]]},
     ],
@@ -179,6 +178,23 @@ def test_an_answer_of_another_form_is_an_error_and_no_passage(answer: object) ->
         retriever = HTTPRetriever(url, "wiki", QUICK)
         with pytest.raises(InputError, match="does not speak the format"):
             retriever.search(["York"], 3)
+
+
+def test_half_a_character_in_an_answer_does_no_harm() -> None:
+    cut = {
+        "result": [
+            [{"document": {"id": "7", "contents": "York\n\U0001f3f0 of \ud83c"}, "score": 1}]
+        ]
+    }
+    with scripted(foreign(lambda handler, body: send(handler, cut))) as url:
+        [[hit]] = HTTPRetriever(url, "wiki", QUICK).search(["York"], 3)
+    assert hit.passage.text == "\U0001f3f0 of \ufffd"
+
+
+@pytest.mark.parametrize("address", ["http://a..b", "http://127.0.0.1:port"])
+def test_an_address_that_is_none_is_an_error_at_once(address: str) -> None:
+    with pytest.raises(InputError, match=rf"{address}/health is no address .*retrieval\.url"):
+        HTTPRetriever(address, "wiki", STEADY)
 
 
 def test_a_server_that_does_not_say_who_it_is_needs_the_name_of_its_corpus() -> None:

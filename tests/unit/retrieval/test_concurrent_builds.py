@@ -1,7 +1,7 @@
 """Two processes that build one dense index at the same time: one writes it, whole."""
 
+import errno
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,13 +15,13 @@ from tests.unit.retrieval.encoders import HashEncoder
 from tests.unit.retrieval.servers import ROOT
 from tests.unit.retrieval.test_dense import section
 
-COUNT = 2000  # takes hnsw about a second, so that the other one can come in between
+COUNT = 200
 
 
-def start(folder: Path, output: str) -> subprocess.Popen[str]:
+def start(folder: Path, output: str, shard: str = "1-of-1.npy") -> subprocess.Popen[str]:
     """A build of the index of what is in ``folder``."""
     command = [sys.executable, "-m", "mem1.build_index", "--config", f"{folder}/retrieval.json"]
-    command += ["--passages", f"{folder}/passages.jsonl", "--vectors", f"{folder}/1-of-1.npy"]
+    command += ["--passages", f"{folder}/passages.jsonl", "--vectors", f"{folder}/{shard}"]
     return subprocess.Popen(
         [*command, "--output-dir", f"{folder}/{output}"],
         cwd=ROOT,
@@ -37,6 +37,18 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, (errors.splitlines() or [""])[-1]
 
 
+def opened(pipe: Path, reader: subprocess.Popen[str]) -> int:
+    """The writing end of ``pipe``, as soon as ``reader`` waits at the other one."""
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        assert reader.poll() is None, reader.communicate()[1]
+        time.sleep(0.01)
+
+
 def test_of_two_builds_into_one_folder_one_is_refused_and_the_other_is_whole(
     tmp_path: Path,
 ) -> None:
@@ -45,19 +57,21 @@ def test_of_two_builds_into_one_folder_one_is_refused_and_the_other_is_whole(
     chosen = section(kind="hnsw", build_width=200)
     settings = Retrieval(kind="dense", k=3, k1=1.5, b=0.75, dense=chosen)
     write_json(tmp_path / "retrieval.json", settings.model_dump(mode="json"))
-    vectors.encode_shard(
-        HashEncoder(width=64), tmp_path / "passages.jsonl", 1, 1, tmp_path / "1-of-1.npy"
-    )
-    first = start(tmp_path, "index")
-    while not list(tmp_path.glob(".index.tmp-*")):  # it has the lock, and is at work
-        assert first.poll() is None, first.communicate()[1]
-        time.sleep(0.002)
-    os.kill(first.pid, signal.SIGSTOP)
+    shard = tmp_path / "1-of-1.npy"
+    vectors.encode_shard(HashEncoder(width=64), tmp_path / "passages.jsonl", 1, 1, shard)
+    slow = tmp_path / "slow.npy"  # the same vectors, whose manifest comes when the test says so
+    slow.symlink_to(shard)
+    manifest = vectors.manifest_path(shard).read_bytes()
+    os.mkfifo(vectors.manifest_path(slow))
+
+    first = start(tmp_path, "index", slow.name)
+    pipe = opened(vectors.manifest_path(slow), first)  # it has the lock, and is at work
     try:
-        assert not (tmp_path / "index").exists()
         status, complaint = ended(start(tmp_path, "index"))
+        assert not (tmp_path / "index").exists()
+        os.write(pipe, manifest)
     finally:
-        os.kill(first.pid, signal.SIGCONT)
+        os.close(pipe)
     assert status == 2
     assert "Another process is writing" in complaint
     assert ended(first) == (0, "")

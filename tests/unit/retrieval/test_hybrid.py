@@ -7,6 +7,7 @@ import pytest
 
 from mem1.config_retrieval import Hybrid, Retrieval
 from mem1.errors import InputError
+from mem1.provenance import read_json, write_json
 from mem1.records import Passage, write_jsonl
 from mem1.retrieval import encoder, hybrid, vectors
 from mem1.retrieval.base import Hit
@@ -113,6 +114,20 @@ def test_a_part_that_was_rebuilt_alone_is_named(made: tuple[Path, Retrieval]) ->
             open_retriever(settings, folder / "index", folder / "passages.jsonl")
     finally:
         path.write_bytes(before)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"), [(None, "parts: Field required"), ([], "parts: Input should be")]
+)
+def test_a_manifest_without_its_parts_is_none(
+    made: tuple[Path, Retrieval], tmp_path: Path, parts: object, message: str
+) -> None:
+    folder, settings = made
+    values = read_json(folder / "index" / "manifest.json")
+    values = {k: v for k, v in {**values, "parts": parts}.items() if v is not None}
+    write_json(tmp_path / "manifest.json", values)
+    with pytest.raises(InputError, match=rf"is no manifest of a hybrid index \({message}"):
+        open_retriever(settings, tmp_path, folder / "passages.jsonl")
 
 
 def test_building_again_replaces_the_index(made: tuple[Path, Retrieval]) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import threading
-import time
 from collections.abc import Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
@@ -18,8 +18,16 @@ from mem1.records import Passage, Trajectory, read_jsonl
 from mem1.retrieval import bm25, client, wire
 from mem1.retrieval.base import Hit
 from mem1.retrieval.client import HTTPRetriever
-from mem1.retrieval.transport import Patience
-from tests.unit.retrieval.servers import QUICK, STEADY, Served, indexed, scripted, send
+from tests.unit.retrieval.servers import (
+    HASTY,
+    QUICK,
+    STEADY,
+    Served,
+    indexed,
+    say_nothing,
+    scripted,
+    send,
+)
 from tests.unit.test_evaluate import make_inputs
 
 
@@ -54,6 +62,7 @@ def test_a_server_that_is_killed_and_comes_back_changes_no_record(
     undisturbed = records(arguments)
     monkeypatch.setattr(client, "Patience", lambda: STEADY)
     servers = [Served(tmp_path)]
+    restarts: list[threading.Thread] = []
     number = count()
     search = HTTPRetriever.search
 
@@ -61,15 +70,18 @@ def test_a_server_that_is_killed_and_comes_back_changes_no_record(
         if next(number) == 2:  # in the middle of the rollout
             servers[0].kill()
             port = servers[0].port
-            restart = threading.Thread(target=lambda: servers.append(Served(tmp_path, port=port)))
-            restart.start()
+            start = partial(Served, tmp_path, port=port)
+            restarts.append(threading.Thread(target=lambda: servers.append(start())))
+            restarts[0].start()
         return search(self, queries, k)
 
     monkeypatch.setattr(HTTPRetriever, "search", killing)
     try:
         assert records(arguments, url=servers[0].url) == undisturbed
-        assert len(servers) == 2
+        assert len(restarts) == 1
     finally:
+        for restart in restarts:  # it answers before the test knows of it
+            restart.join()
         for server in servers:
             server.kill()
 
@@ -78,8 +90,7 @@ def test_a_server_that_fails_in_every_way_changes_no_record(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = records(arguments)
-    patience = Patience(attempts=20, timeout=QUICK.timeout, first=0.01, longest=0.02)
-    monkeypatch.setattr(client, "Patience", lambda: patience)
+    monkeypatch.setattr(client, "Patience", lambda: HASTY)
     retriever = bm25.load(tmp_path / "index", tmp_path / "passages.jsonl")
     number = count()
 
@@ -91,7 +102,7 @@ def test_a_server_that_fails_in_every_way_changes_no_record(
         answer = wire.answer(retriever.search(asked["queries"], asked["topk"]), scores=True)
         match next(number) % 4:
             case 0:
-                time.sleep(2 * QUICK.timeout)
+                say_nothing(handler)
             case 1:
                 send(handler, answer, cut=5)
             case 2:

@@ -70,6 +70,7 @@ def test_results_keep_their_order_and_are_cut_to_k() -> None:
         ([RESULT, {**RESULT, "snippet": "again"}], ["A city. https://a.invalid/york"]),
         ([{**RESULT, "snippet": None}], ["https://a.invalid/york"]),
         (["odd"], []),
+        ([{**RESULT, "snippet": "cut \ud83d"}], ["cut \ufffd https://a.invalid/york"]),
     ],
 )
 def test_odd_results_do_no_harm(organic: list[Any], texts: list[str]) -> None:

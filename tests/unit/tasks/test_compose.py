@@ -248,6 +248,8 @@ def test_consecutive_rows_do_not_mix_sets() -> None:
     assert ids(tasks) == [["a0", "a1"], ["a2", "a3"], ["b0", "b1"], ["b2", "b3"]]
     with pytest.raises(InputError, match=r"tasks.test_count to 4 or less"):
         compose(questions, 2, 5, "test", tasks_section(consecutive=True), 0)
+    with pytest.raises(InputError, match=r"one set: lower tasks\.test_horizons"):
+        compose(questions, 6, 1, "test", tasks_section(consecutive=True), 0)
 
 
 SETS = st.dictionaries(st.sampled_from(sorted(TEST)), st.integers(1, 30), min_size=1)

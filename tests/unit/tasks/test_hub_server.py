@@ -17,6 +17,8 @@ from tests.unit.tasks.test_hub import BY_REVISION, QUESTIONS, dataset, questions
 
 __all__ = ["questions"]  # a fixture
 
+PATIENT = {"HF_HUB_ETAG_TIMEOUT": "120", "HF_HUB_DOWNLOAD_TIMEOUT": "120"}  # seconds
+
 
 def serve(file: Path, digest: str) -> Respond:
     """Answers as the Hub does of a repository with one file that is not in LFS."""
@@ -56,7 +58,7 @@ def test_a_file_that_is_not_in_lfs_is_pinned_by_its_commit(
         done = subprocess.run(
             [*command, "--output-dir", f"{tmp_path}/world"],
             cwd=ROOT,
-            env=os.environ | {"HF_ENDPOINT": url, "HF_HOME": f"{tmp_path}/home"},
+            env=os.environ | PATIENT | {"HF_ENDPOINT": url, "HF_HOME": f"{tmp_path}/home"},
             capture_output=True,
             text=True,
             check=False,

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +187,6 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     import_sources.main(arguments(folder, Path(str(SAMPLE))))
     (folder / "retrieval.json").write_text('{"k": 3, "k1": 1.5, "b": 0.75}')
-    start = time.perf_counter()
     build_index.main(
         [
             *("--config", str(folder / "retrieval.json")),
@@ -196,7 +194,6 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *("--output-dir", str(folder / "index")),
         ]
     )
-    assert time.perf_counter() - start < 60
     return folder
 
 

@@ -255,9 +255,17 @@ def test_merge_keeps_equal_texts_under_different_titles() -> None:
     assert len(merged.passages) == 2
 
 
-def test_merge_refuses_one_id_for_two_passages() -> None:
-    with pytest.raises(InputError, match="passages have the id 'a'"):
-        merge([Source(passages=[passage("a", "x"), passage("a", "y")])])
+@pytest.mark.parametrize("texts", [["ax", "ay"], ["ax", "by", "ay"], ["ax", "bx", "by"]])
+def test_merge_refuses_one_id_for_two_passages(texts: list[str]) -> None:
+    """Also where one of the two contents stays under another id."""
+    twice = max("ab", key=[text[0] for text in texts].count)
+    with pytest.raises(InputError, match=f"passages have the id '{twice}'"):
+        merge([Source(passages=[passage(*text) for text in texts])])
+
+
+def test_merge_takes_the_same_passage_again() -> None:
+    again = [passage("a", "x"), passage("b", "x"), passage("a", "x"), passage("b", "x")]
+    assert merge([Source(passages=again)]) == (Source(passages=[passage("a", "x")]), 3)
 
 
 def test_merge_refuses_one_id_for_two_questions() -> None:

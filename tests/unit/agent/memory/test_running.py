@@ -135,7 +135,7 @@ def test_without_settings_the_policy_is_refused(
 texts = st.lists(st.sampled_from(["Ada", "likes", "</think>", "<think>", ";", " "]), max_size=40)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from([*NAMES, "amem"]), st.integers(0, 4), st.lists(texts.map(" ".join), min_size=9)
 )

@@ -17,4 +17,5 @@ def test_a_process_says_what_its_episodes_took(episodes: int) -> None:
     assert len(found["steps_per_s"]) == 2
     assert min(found["steps_per_s"]) > 0
     assert found["searches_share"] == pytest.approx(1 / 7)  # with two options and one look
-    assert 0 <= found["added_mb"] < found["peak_mb"] < 300
+    # Nothing below: a system that is short of memory takes pages of programs back.
+    assert found["added_mb"] < found["peak_mb"] < 300

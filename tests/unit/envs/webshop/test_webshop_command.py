@@ -31,7 +31,8 @@ def test_an_episode_from_search_to_reward(mini: Shop, tmp_path: Path) -> None:
     assert f"panel {mini.panel.digest}\n" in done.stdout
     [trajectory] = read_jsonl(record, Trajectory)
     assert [turn.argument for turn in trajectory.turns] == typed.splitlines()
-    assert (trajectory.answers, trajectory.end) == ([goal.asin], "answered")
+    assert {turn.action for turn in trajectory.turns} == {"act", "malformed"}
+    assert (trajectory.answers, trajectory.end) == ([goal.asin], "bought")
 
     page = tmp_path / "page.html"
     view = [sys.executable, "-m", "mem1.view", str(record), "--output", str(page)]

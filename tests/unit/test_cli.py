@@ -1,0 +1,128 @@
+"""What a user can repair is one sentence and status 2, wherever in a command it happens."""
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mem1 import cli, compose, make_tokenizer
+from mem1.provenance import write_json
+from mem1.records import Question, write_jsonl
+
+TASKS = {
+    "train_horizon": 2,
+    "train_count": 1,
+    "test_horizons": [2],
+    "test_count": 1,
+    "consecutive": False,
+    "max_turns": {"2": 4},
+}
+
+A_FILE = "a file where a folder is needed: name another place."
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """What ``compose`` reads, and an empty folder and file to be taken for each other."""
+    rows = [Question(id=n, text=f"{n}?", golds=[n], source="s") for n in ("a", "b")]
+    write_jsonl(tmp_path / "questions.jsonl", rows)
+    write_json(tmp_path / "tasks.json", TASKS)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    return tmp_path
+
+
+def refused(
+    main: object, arguments: Sequence[object], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> str:  # fmt: skip
+    """The sentence of a command that does not work so."""
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        cli.run(main)  # type: ignore[arg-type]
+    assert caught.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "sentence"),
+    [
+        ("--questions", "folder", "folder is a folder: name a file."),
+        ("--config", "folder", "folder is a folder: name a file."),
+        ("--output", "folder", "folder is a folder: name a file."),
+        ("--config", "file/x.json", f"file/x.json is, or lies below, {A_FILE}"),
+        ("--output", "file/deep/x.jsonl", f"file/deep is, or lies below, {A_FILE}"),
+        ("--output", "file/x.jsonl", f"file is {A_FILE}"),
+    ],
+)
+def test_a_place_of_another_kind_is_named(
+    files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    name: str,
+    sentence: str,
+) -> None:
+    given: dict[str, object] = {
+        "--config": files / "tasks.json",
+        "--questions": files / "questions.jsonl",
+        "--output": files / "test.jsonl",
+        "--seed": 0,
+        "--split": "test",
+        "--horizon": 2,
+    }
+    given[option] = files / name
+    line = refused(compose.main, [x for pair in given.items() for x in pair], monkeypatch, capsys)
+    assert line == f"{files}/{sentence}"
+    assert not [path for path in files.iterdir() if ".tmp-" in path.name]
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(
+        make_tokenizer.main, ["--atlas", "--output-dir", files / "file"], monkeypatch, capsys
+    )
+    assert line == f"{files}/file is, or lies below, {A_FILE}"
+    assert (files / "file").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EACCES, "x.json may not be read or written: change its permissions"),
+        (errno.EROFS, "x.json may not be read or written"),
+        (errno.ENAMETOOLONG, "x.json is too long a name: choose a shorter one."),
+        (errno.ENOSPC, "The disk is full (x.json): free some space."),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, message: str
+) -> None:
+    def main(argv: Sequence[str]) -> None:
+        raise OSError(number, os.strerror(number), "x.json")
+
+    assert refused(main, [], monkeypatch, capsys).startswith(message)
+
+
+def test_a_full_disk_without_a_name_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: Sequence[str]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert refused(main, [], monkeypatch, capsys).startswith("The disk is full (an output)")
+
+
+def test_other_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def main(argv: Sequence[str]) -> None:
+        subprocess.run(["no-such-program-as-this"], check=True)
+
+    monkeypatch.setattr(sys, "argv", ["command"])
+    with pytest.raises(FileNotFoundError):
+        cli.run(main)
