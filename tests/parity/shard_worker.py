@@ -42,11 +42,17 @@ def main(folder: Path, steps: int, precision: str) -> None:
     half = precision == "bf16"
     trainee = zero.ZeroTrainee(Small(), SETTINGS, processes, half)
     checkpoints = Checkpoints(folder, {}, processes=processes)
-    done = 0
+
+    def update(step: int) -> None:
+        rows = torch.randn(ROWS, 301, generator=torch.Generator().manual_seed(step))
+        own = rows[processes.share(ROWS, "rows")].to(torch.bfloat16 if half else torch.float32)
+        trainee.backward(trainee.module(own).float().square().sum() / ROWS, last=True)
+        trainee.update(1.0)
+
     with checkpoints.locked():
-        saved = checkpoints.latest()
-        if saved is not None:
-            done, states = saved
+        done, states = checkpoints.latest() or (0, [])
+        if states:
+            update(99)  # now it has moments, and whole copies of small parameters, to be replaced
             trainee.restore(states)
         if steps == 0:
             weights = {name: weight.clone() for name, weight in trainee.weights()}
@@ -54,10 +60,7 @@ def main(folder: Path, steps: int, precision: str) -> None:
                 torch.save(weights, folder / "weights.pt")
             checkpoints.save(done + 1, trainee.state())
         for step in range(done, steps):
-            rows = torch.randn(ROWS, 301, generator=torch.Generator().manual_seed(step))
-            own = rows[processes.share(ROWS, "rows")].to(torch.bfloat16 if half else torch.float32)
-            trainee.backward(trainee.module(own).float().square().sum() / ROWS, last=True)
-            trainee.update(1.0)
+            update(step)
             checkpoints.save(step + 1, trainee.state())
 
 
