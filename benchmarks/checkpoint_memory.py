@@ -10,6 +10,7 @@ In: nothing. Out: `results/checkpoint_memory-cpu.json`.
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import subprocess
@@ -40,6 +41,7 @@ def status() -> dict[str, int]:
 def rise(act: Callable[[], Any]) -> int:
     """Bytes by which the memory of this process was larger during ``act`` than before, at most."""
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what was freed would be used again, and not be seen
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forgets the peak
     before = status()["VmRSS"]
     act()
