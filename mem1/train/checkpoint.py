@@ -4,14 +4,18 @@ The folder is not an output of the workflow, which would delete it when a job fa
 Nothing random has to be kept beside the step: all streams are named by seed and step. The
 state of torch's generator in each process is kept all the same, for models with dropout.
 
-Of several processes all read and the first one writes. States hold whole tensors, so that
-another number of processes can go on with them.
+Of several processes each writes its own part, a file; then the first one writes the manifest,
+which names all parts by digest. A folder that is used by several nodes lies on a file system
+that they share. What is wrong with a checkpoint is told to all before any of them reads it, so
+that all go on from the same one. How parts become those of another number of processes is
+known to what is trained (``train.shards``).
 """
 
 import fcntl
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,32 @@ from mem1.provenance import file_digest, read_json, replacing, write_json
 from mem1.train.processes import ALONE, Processes
 
 KEPT = 2
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint is made of."""
+
+    parts: dict[str, str]  # sha256 of each file, by name; in the order of processes
+    identity: dict[str, str]
+
+
+def part_names(step: int, count: int) -> list[str]:
+    """The files of the checkpoint after ``step`` steps of ``count`` processes, by rank."""
+    stem = f"step-{step:06d}"
+    if count == 1:
+        return [f"{stem}.pt"]
+    return [f"{stem}-{rank + 1}of{count}.pt" for rank in range(count)]
+
+
+def read_manifest(path: Path, step: int) -> Manifest | None:
+    """The manifest in ``path``; None if it is damaged, or that of an older version of the code."""
+    try:
+        found = read_json(path)
+        parts, identity = found["parts"], dict(found["identity"])
+        return Manifest({name: parts[name] for name in part_names(step, len(parts))}, identity)
+    except (InputError, KeyError, TypeError, ValueError):
+        return None
 
 
 class Checkpoints:
@@ -64,74 +94,110 @@ class Checkpoints:
             yield
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Keep ``state`` after ``step`` steps; the manifest is written last.
+        """Keep ``state``, this process's part, after ``step`` steps; all processes call it.
 
-        All processes call it; the state is that of the first.
-        """
-        generators = self._processes.gather(torch.get_rng_state())
-        if not self._processes.first:
-            return
-        path = self._path(step)
-        state = {**state, "torch_rng": generators}
-        with replacing(path) as temporary:
-            torch.save(state, temporary)
-        manifest = {"step": step, "sha256": file_digest(path), "identity": self._identity}
-        write_json(path.with_suffix(".json"), manifest)
-        for old in self._steps()[:-KEPT]:
-            self._path(old).with_suffix(".json").unlink()
-            self._path(old).unlink(missing_ok=True)
-
-    def latest(self) -> tuple[int, dict[str, Any]] | None:
-        """The newest whole (step, state), or None before the first; sets torch's generator.
-
-        From one before a damaged one, a training goes on to the same end.
+        The manifest is written when all parts are on disk. No process goes on, or ends,
+        before it is there.
 
         Raises:
-            InputError: all are damaged, or it belongs to another configuration, start or data.
+            InputError: the disk is full.
         """
-        steps = self._steps()
+        processes = self._processes
+        names = part_names(step, processes.count)
+        path = self.folder / names[processes.rank]
+        with replacing(path) as temporary:
+            torch.save({**state, "torch_rng": torch.get_rng_state()}, temporary)
+        digests = processes.gather(file_digest(path))
+        if processes.first:
+            parts = dict(zip(names, digests, strict=True))
+            manifest = {"step": step, "parts": parts, "identity": self._identity}
+            write_json(self._path(step), manifest)
+            self._tidy()
+        processes.wait()
+
+    def latest(self) -> tuple[int, list[dict[str, Any]]] | None:
+        """The newest whole one as (step, state of each process that saved), or None before it.
+
+        All processes call it, and get the same one. Tensors are read when they are used. It
+        sets torch's generator. From a checkpoint before a damaged one, a training goes on to
+        the same end.
+
+        Raises:
+            InputError: none can be used, or it belongs to another configuration, start or data.
+        """
+        rank = self._processes.rank
+        steps = self._processes.gather(self._steps())[0]
         for step in reversed(steps):
-            path = self._path(step)
-            if not self._whole(path):
-                if self._processes.first:
-                    print(f"{path} is damaged, and not used.", file=sys.stderr)
+            manifest = self._processes.gather(read_manifest(self._path(step), step))[0]
+            if manifest is None:
+                self._pass_over(self._path(step), "damaged, or of an older version")
                 continue
-            state = torch.load(path, weights_only=True, mmap=True)
-            generators = state.pop("torch_rng")
-            rank = self._processes.rank
+            self._refuse_others(step, manifest)
+            fault = self._fault(manifest)
+            if fault is not None:
+                self._pass_over(self.folder / fault, "damaged")
+                continue
+            states = [
+                torch.load(self.folder / name, map_location="cpu", weights_only=True, mmap=True)
+                for name in manifest.parts
+            ]
+            generators = [state.pop("torch_rng") for state in states]
             torch.set_rng_state(generators[rank if rank < len(generators) else 0])
-            return step, state
+            return step, states
         if steps:
             raise InputError(
-                f"All checkpoints in {self.folder} are damaged: remove that folder to start from "
-                f"the beginning."
+                f"All checkpoints in {self.folder} are damaged, or of an older version: remove "
+                f"that folder to start from the beginning."
             )
         return None
 
-    def _whole(self, path: Path) -> bool:
-        """Whether the checkpoint at ``path`` is what was saved.
+    def _pass_over(self, path: Path, why: str) -> None:
+        if self._processes.first:
+            print(f"{path} is {why}, and not used.", file=sys.stderr)
+
+    def _refuse_others(self, step: int, manifest: Manifest) -> None:
+        """Refuse the checkpoint of another training.
 
         Raises:
-            InputError: it is of another training.
+            InputError: it is one.
         """
-        try:
-            manifest = read_json(path.with_suffix(".json"))
-            found, expected = manifest["identity"], manifest["sha256"]
-        except (InputError, KeyError, TypeError):
-            return False
-        if not path.is_file() or file_digest(path) != expected:
-            return False
+        found = manifest.identity
         for name in sorted(found.keys() | self._identity.keys()):
             if found.get(name) != self._identity.get(name) and name not in self._accepted:
                 raise InputError(
-                    f"{path} belongs to a training with another {name}: restore that, remove "
-                    f"the folder {self.folder} to start from the beginning, or go on all the "
-                    f"same with --accept {name} (MEM1_ACCEPT={name} in the workflow)."
+                    f"{self._path(step)} belongs to a training with another {name}: restore that, "
+                    f"remove the folder {self.folder} to start from the beginning, or go on all "
+                    f"the same with --accept {name} (MEM1_ACCEPT={name} in the workflow)."
                 )
-        return True
+
+    def _fault(self, manifest: Manifest) -> str | None:
+        """The first part that is not what was saved, for any process; None if all are.
+
+        Each process looks whether all are there, and digests its own; where there were more
+        or fewer processes they are shared out.
+        """
+        processes, wrong = self._processes, []
+        for place, (name, expected) in enumerate(manifest.parts.items()):
+            path, mine = self.folder / name, place % processes.count == processes.rank
+            if not path.is_file() or (mine and file_digest(path) != expected):
+                wrong.append(name)
+        return next((name for found in processes.gather(wrong) for name in found), None)
+
+    def _tidy(self) -> None:
+        """Remove all but the newest checkpoints, and what a save that was killed left over."""
+        steps = self._steps()
+        for old in steps[:-KEPT]:
+            self._path(old).unlink()
+        manifests = [read_manifest(self._path(step), step) for step in steps[-KEPT:]]
+        named = {name for one in manifests if one is not None for name in one.parts}
+        for path in self.folder.glob("step-*.pt"):
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+        for path in self.folder.glob(".step-*.tmp-*"):
+            path.unlink(missing_ok=True)
 
     def _path(self, step: int) -> Path:
-        return self.folder / f"step-{step:06d}.pt"
+        return self.folder / f"step-{step:06d}.json"
 
     def _steps(self) -> list[int]:
         return sorted(int(path.stem.split("-")[1]) for path in self.folder.glob("step-*.json"))

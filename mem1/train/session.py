@@ -29,11 +29,11 @@ class Resumable(Protocol):
     """What changes from step to step, and can be put back."""
 
     def state(self) -> dict:
-        """Everything to continue from."""
+        """Everything that this process has to continue from."""
         ...
 
-    def restore(self, state: dict) -> None:
-        """Continue from what ``state`` returned."""
+    def restore(self, states: Sequence[dict]) -> None:
+        """Continue from what ``state`` returned in each process, by rank."""
         ...
 
 
@@ -44,13 +44,13 @@ class Together:
     parts: dict[str, Resumable]
 
     def state(self) -> dict:
-        """Everything to continue from."""
+        """Everything that this process has to continue from."""
         return {name: part.state() for name, part in self.parts.items()}
 
-    def restore(self, state: dict) -> None:
-        """Continue from what ``state`` returned."""
+    def restore(self, states: Sequence[dict]) -> None:
+        """Continue from what ``state`` returned in each process."""
         for name, part in self.parts.items():
-            part.restore(state[name])
+            part.restore([state[name] for state in states])
 
 
 def accumulate(total: dict[str, float], terms: dict[str, float]) -> None:
@@ -84,7 +84,7 @@ def train(
 ) -> list[StepMetrics]:
     """Run ``step`` for each step number from the newest checkpoint to ``steps``.
 
-    Of several ``processes`` all do the steps, and the first one logs and saves.
+    Of several ``processes`` all do the steps and save their parts, and the first one logs.
 
     ``live`` opens the tracker at the step it is given. The metrics so far lie in the
     checkpoint folder, for those who do not want to wait. ``collapsed`` looks at them after
@@ -104,10 +104,10 @@ def train(
         done, metrics = 0, []
         saved = checkpoints.latest()
         if saved is not None:
-            done, state = saved
-            trainee.restore(state)
+            done, states = saved
+            trainee.restore(states)
             metrics = [
-                StepMetrics(step=row["step"], values=row["values"]) for row in state["metrics"]
+                StepMetrics(step=row["step"], values=row["values"]) for row in states[0]["metrics"]
             ]
             _refuse(name, done, collapsed(metrics), checkpoints)
         with live(done) if processes.first else Live() as tracker:

@@ -54,11 +54,11 @@ class Trainee(Protocol[M]):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Everything to continue from."""
+        """Everything that this process has to continue from."""
         ...
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what ``state`` returned."""
+    def restore(self, states: Sequence[dict[str, Any]]) -> None:
+        """Continue from what ``state`` returned in each process."""
         ...
 
 
@@ -109,8 +109,9 @@ class PlainTrainee(Trainee[M]):
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what ``state`` returned."""
+    def restore(self, states: Sequence[dict[str, Any]]) -> None:
+        """Continue from what ``state`` returned, here or in the one process that there was."""
+        [state] = states
         self._model.load_state_dict(state["model"])
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)

@@ -1,8 +1,8 @@
 """A model that learns under DeepSpeed ZeRO-3: weights, gradients and optimizer in parts.
 
 Each process holds its part of everything and gathers a layer when it is needed. The module
-behaves like ``PlainTrainee``: the same calls, the same state. Its checkpoints hold whole
-tensors, so a run can go on with another number of processes.
+behaves like ``PlainTrainee``: the same calls. Its state is in parts, too: each process keeps
+its own, and a run can go on with another number of processes (``train.shards``).
 
 Losses are sums over sampled tokens divided by their number in the whole step, of which each
 process has a share; DeepSpeed averages over processes, so they are multiplied by their count.
@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -22,8 +22,8 @@ if not torch.cuda.is_available():
 
 import deepspeed
 from deepspeed.utils import (
-    safe_get_full_fp32_param,
-    safe_get_full_optimizer_state,
+    safe_get_local_fp32_param,
+    safe_get_local_optimizer_state,
     safe_set_local_fp32_param,
     safe_set_local_optimizer_state,
 )
@@ -32,6 +32,7 @@ from torch import Tensor, distributed
 from mem1.config_learning import Optimizer
 from mem1.train.limits import REDUCE_BUCKET
 from mem1.train.processes import Processes
+from mem1.train.shards import assembled, share
 from mem1.train.trainee import Trainee, adamw, refuse_infinite
 from mem1.train.weights import Shape, buckets
 
@@ -160,37 +161,57 @@ class ZeroTrainee(Trainee[M]):
                     yield one.name, parameter.detach()
 
     def state(self) -> dict[str, Any]:
-        """Weights and optimizer as whole tensors, the same in every process."""
+        """This process's part of weights and optimizer, flat, without padding.
+
+        Nothing is gathered and nothing copied: the tensors are good until the next ``update``.
+        """
         inner = self._engine.optimizer.optimizer
         taken = [float(state["step"]) for state in inner.state.values()]
         moments = {}
         for name, parameter in self._names.items() if taken else ():
-            whole = {key: safe_get_full_optimizer_state(parameter, key).cpu() for key in MOMENTS}
-            moments[name] = whole
-        weights = {n: safe_get_full_fp32_param(p).cpu() for n, p in self._names.items()}
+            parts = {key: safe_get_local_optimizer_state(parameter, key) for key in MOMENTS}
+            moments[name] = {key: self._stripped(part, parameter) for key, part in parts.items()}
+        weights = {
+            name: self._stripped(safe_get_local_fp32_param(parameter), parameter)
+            for name, parameter in self._names.items()
+        }
         return {"weights": weights, "moments": moments, "taken": taken[0] if taken else 0.0}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what ``state`` returned, here or in another number of processes."""
-        optimizer = self._engine.optimizer
-        if state["moments"]:
+    @torch.no_grad()
+    def restore(self, states: Sequence[dict[str, Any]]) -> None:
+        """Continue from what ``state`` returned in each process, as many as there were.
+
+        Each process reads the numbers that it will have, one parameter after another. They
+        go to the optimizer and to this process's part of the module's weights, from which
+        DeepSpeed gathers a layer when it is needed; whole copies are dropped, small ones too,
+        which it keeps.
+        """
+        optimizer, moments = self._engine.optimizer, states[0]["moments"]
+        if moments:
             for flat in optimizer.fp32_partitioned_groups_flat:
                 optimizer.optimizer.state[flat] = {
-                    "step": torch.tensor(state["taken"]),
+                    "step": torch.tensor(states[0]["taken"]),
                     **{key: torch.zeros_like(flat) for key in MOMENTS},
                 }
-        with deepspeed.zero.GatheredParameters([*self._names.values()], modifier_rank=0):
-            for name, parameter in self._names.items():
-                parameter.data.copy_(state["weights"][name])
         for name, parameter in self._names.items():
-            safe_set_local_fp32_param(parameter, self._part(state["weights"][name], parameter))
-            for key in MOMENTS if state["moments"] else ():
-                part = self._part(state["moments"][name][key], parameter)
+            parameter.partition()
+            part = self._padded([one["weights"][name] for one in states], parameter)
+            parameter.ds_tensor.copy_(part)
+            safe_set_local_fp32_param(parameter, part)
+            for key in MOMENTS if moments else ():
+                part = self._padded([one["moments"][name][key] for one in states], parameter)
                 safe_set_local_optimizer_state(parameter, part, key)
 
-    def _part(self, whole: Tensor, parameter: Any) -> Tensor:
-        """This process's part of ``whole``: the last one can end with padding."""
+    def _share(self, parameter: Any) -> range:
+        return share(parameter.ds_numel, self._processes.count, self._processes.rank)
+
+    def _stripped(self, part: Tensor, parameter: Any) -> Tensor:
+        """``part`` of ``parameter`` in this process without the padding at its end."""
+        return part.detach()[: len(self._share(parameter))]
+
+    def _padded(self, parts: Sequence[Tensor], parameter: Any) -> Tensor:
+        """This process's part of what is in ``parts``, as long as DeepSpeed has it."""
+        own = assembled(parts, parameter.ds_numel, self._share(parameter))
         size = parameter.ds_tensor.numel()
-        flat = whole.flatten()
-        padded = torch.nn.functional.pad(flat, (0, size * self._processes.count - len(flat)))
-        return padded[self._processes.rank * size :][:size].to(parameter.ds_tensor.device)
+        padded = torch.nn.functional.pad(own, (0, size - len(own)))
+        return padded.to(parameter.ds_tensor.device)

@@ -1,9 +1,6 @@
 """DeepSpeed ZeRO-3 in one and two processes against plain torch: losses, weights, resume."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,8 @@ from mem1.errors import InputError
 from mem1.records import StepMetrics, read_jsonl
 from mem1.train.experience import own_tasks
 from mem1.train.processes import Processes
+from tests.parity.launch import launch
 
-ROOT = Path(__file__).resolve().parents[2]
 STEPS = 10
 LOSSES = ("policy", "kl", "entropy", "critic/loss", "reward", "logprob_gap_mean")
 
@@ -23,26 +20,7 @@ def train(
     engine: str, processes: int, steps: int, folder: Path, gpu: bool = False, **changes: object
 ) -> None:
     """Train in ``folder`` to step ``steps``, with other settings where ``changes`` names them."""
-    launcher = [sys.executable]
-    if processes > 1:
-        launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    line = [*launcher, str(Path(__file__).with_name("zero_worker.py")), engine, str(steps)]
-    own = {
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "PATH": str(Path(sys.executable).parent),
-    }
-    environment = {**os.environ, **own}  # the path holds no compiler
-    if not gpu:
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-    done = subprocess.run(
-        [*line, str(folder), json.dumps(changes)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    launch("zero_worker.py", processes, engine, steps, folder, json.dumps(changes), gpu=gpu)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +63,12 @@ def test_engine_samples_with_the_weights_that_learn(zero: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_number_of_processes_goes_on(plain: Path, tmp_path: Path) -> None:
-    train("zero3", 2, STEPS // 2, tmp_path)
-    train("zero3", 1, STEPS, tmp_path)
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+def test_another_number_of_processes_goes_on(
+    before: int, after: int, plain: Path, tmp_path: Path
+) -> None:
+    train("zero3", before, STEPS // 2, tmp_path)
+    train("zero3", after, STEPS, tmp_path)
 
     assert_same(plain, tmp_path)
 

@@ -222,3 +222,13 @@ def test_the_server_is_measured_for_each_number_of_clients(tmp_path: Path) -> No
     for row in (results["in_process"], *results["http_by_clients"].values()):
         assert 0 < row["p50_ms"]["median"] <= row["p99_ms"]["median"]
         assert row["searches_per_s"]["median"] > 0
+
+
+@pytest.mark.slow
+def test_each_of_two_processes_has_half_of_a_checkpoint(tmp_path: Path) -> None:
+    arguments = ["--width", "256", "--layers", "4", "--processes", "2"]
+
+    found = run("checkpoint_memory", tmp_path / "result.json", *arguments)["results"]
+
+    assert [(one["processes"], one["half"]) for one in found] == [(2, False), (2, True)]
+    assert all(6.0 <= one["file"] < 6.2 for one in found)  # 12 bytes a parameter, divided

@@ -92,8 +92,8 @@ def test_checkpoint_of_another_configuration_is_refused(inputs: Path, tmp_path: 
     checkpoints.mkdir()
     identity = {"code": code_digest("train_sft"), "configuration": "another", "input": "x"}
     (checkpoints / "step-000001.pt").write_bytes(b"whole")
-    digest = file_digest(checkpoints / "step-000001.pt")
-    other = {"step": 1, "sha256": digest, "identity": identity}
+    parts = {"step-000001.pt": file_digest(checkpoints / "step-000001.pt")}
+    other = {"step": 1, "parts": parts, "identity": identity}
     write_json(checkpoints / "step-000001.json", other)
 
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)

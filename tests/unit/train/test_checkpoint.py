@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mem1.errors import InputError
+from mem1.provenance import file_digest, write_json
 from mem1.train.checkpoint import Checkpoints
 
 IDENTITY = {"configuration": "a"}
@@ -22,7 +23,7 @@ def test_newest_two_are_kept(tmp_path: Path) -> None:
         checkpoints.save(step, state(step))
 
     assert sorted(p.name for p in tmp_path.glob("*.pt")) == ["step-000002.pt", "step-000003.pt"]
-    step, saved = checkpoints.latest()
+    step, [saved] = checkpoints.latest()
     assert step == 3
     assert saved["model"]["w"].tolist() == [3, 3, 3]
 
@@ -47,6 +48,31 @@ def test_half_written_checkpoint_is_not_seen(tmp_path: Path) -> None:
     step, _ = checkpoints.latest()
 
     assert step == 1
+
+
+def test_what_killed_saves_left_over_is_removed(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, IDENTITY)
+    checkpoints.save(1, state(1))
+    for name in ("step-000002-1of2.pt", "step-000002.pt", ".step-000002-2of2.pt.tmp-7"):
+        (tmp_path / name).write_bytes(b"half")
+
+    checkpoints.save(2, state(2))
+
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        f"step-00000{step}.{kind}" for step in (1, 2) for kind in ("json", "pt")
+    ]
+    assert checkpoints.latest()[0] == 2
+
+
+def test_checkpoints_of_an_older_version_are_refused(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "step-000001.pt"
+    torch.save(state(1) | {"torch_rng": [torch.get_rng_state()]}, path)
+    manifest = {"step": 1, "sha256": file_digest(path), "identity": IDENTITY}
+    write_json(path.with_suffix(".json"), manifest)
+
+    with pytest.raises(InputError, match="or of an older version: remove that folder"):
+        Checkpoints(tmp_path, IDENTITY).latest()
+    assert "step-000001.json is damaged, or of an older version" in capsys.readouterr().err
 
 
 def test_another_configuration_is_refused(tmp_path: Path) -> None:
@@ -90,7 +116,7 @@ def test_damage_of_all_is_named(tmp_path: Path) -> None:
     path = tmp_path / "step-000001.pt"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
-    with pytest.raises(InputError, match=r"All checkpoints in .* are damaged: remove that folder"):
+    with pytest.raises(InputError, match=r"All checkpoints in .* are damaged, or .* remove that"):
         checkpoints.latest()
 
 
