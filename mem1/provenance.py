@@ -14,6 +14,7 @@ from typing import Any
 
 from mem1.errors import InputError
 
+LEAST_FREE = 2**16  # bytes: a disk with less is full
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -67,8 +68,8 @@ def replacing(path: Path) -> Iterator[Path]:
         elif path.is_dir():
             shutil.rmtree(path)
         os.replace(temporary, path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+    except Exception as error:
+        if _disk_is_full(error, path.parent):
             raise InputError(
                 f"The disk is full: {path} was not written. Free some space and run again."
             ) from error
@@ -78,6 +79,19 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _disk_is_full(error: Exception, folder: Path) -> bool:
+    """Whether ``error`` came from a disk without room, that of ``folder``.
+
+    Libraries that write outside Python raise errors of their own: that of safetensors has the
+    system's words, that of torch says nothing, so that the disk itself is asked, before the
+    half-written file is removed.
+    """
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOSPC
+    words = os.strerror(errno.ENOSPC)
+    return words in str(error) or shutil.disk_usage(folder).free < LEAST_FREE
 
 
 @contextmanager

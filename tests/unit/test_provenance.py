@@ -1,8 +1,12 @@
-"""JSON that is none, and JSON that could not be written again."""
+"""JSON that is none, and JSON that could not be written again; disks without room."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from mem1 import provenance
 from mem1.errors import InputError
@@ -35,3 +39,34 @@ def test_characters_beyond_utf_16_are_read_in_either_form() -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.json does not exist"):
         provenance.read_json(tmp_path / "none.json")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    line = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(line, check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs to be allowed to mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("how", ["text", "torch", "safetensors"])
+def test_a_full_disk_is_one_sentence_whoever_writes(small_disk: Path, how: str) -> None:
+    numbers = {"x": torch.zeros(2**20)}
+    write = {
+        "text": lambda path: path.write_text("x" * 2**22, encoding="utf-8"),
+        "torch": lambda path: torch.save(numbers, path),
+        "safetensors": lambda path: save_file(numbers, path),
+    }[how]
+    path = small_disk / "result"
+    with pytest.raises(InputError, match="The disk is full"), provenance.replacing(path) as part:
+        write(part)
+    assert [*small_disk.iterdir()] == []
+
+
+def test_an_error_with_room_on_the_disk_is_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="other"), provenance.replacing(tmp_path / "result"):
+        raise RuntimeError("other")
