@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, to_csv
+from mem1.analysis.csv_text import csv_text
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns
 from mem1.analysis.series import Series, looks, main_horizons
 from mem1.analysis.statistics import Interval
 
@@ -39,7 +40,7 @@ def budget_csv(series: Sequence[Series]) -> str:
             rows.append(row)
     head = ["line", "records", "objectives", "right", "right_low", "right_high", "n"]
     head += [f"{cost}{side}" for cost in COSTS for side in ("", "_low", "_high")]
-    return to_csv(head, rows)
+    return csv_text(head, rows)
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
