@@ -215,7 +215,7 @@ def cost_at_one(metric: str, table: TableName) -> Callable[[Evidence], Finding]:
 HEADLINE = (
     Claim(
         "em-ratio-16",
-        "At 16 objectives MEM1 answers 3.5 times as many questions as Qwen2.5-14B-Instruct.",
+        "At 16 objectives MEM1 answers 3.5 times as many questions right as Qwen2.5-14B-Instruct.",
         "P",
         "abstract",
         _headline("em", "at least", lambda x: x.headline.em_ratio, True),

@@ -210,7 +210,7 @@ CLAIMS = (
     ),
     Claim(
         "format-reward-worse",
-        "With a format reward, fewer questions are answered.",
+        "With a format reward, fewer questions are answered right.",
         "S",
         "format-reward ablation",
         _format("em", "EM"),
