@@ -179,6 +179,8 @@ def test_tables_and_claims_are_held_against_the_records(synthetic_results: Path)
     assert [one.link for one in broken] == list(names)
     assert broken[0].what.startswith("tables/table1.md: line ")
     assert broken[1].what.startswith("claims.md: line ")
+    by_other_code = {name: {**one, "code": "another"} for name, one in manifests.items()}
+    assert remade.breaks(folder, folder, by_other_code)[1] == []
 
 
 def test_a_folder_without_a_run_is_one_sentence(tmp_path: Path) -> None:
