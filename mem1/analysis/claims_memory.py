@@ -253,7 +253,7 @@ CLAIMS = (
     ),
     Claim(
         "peak-grows-slower",
-        "The peak of agents with full history grows with the objectives, MEM1's hardly.",
+        "MEM1's peak grows more slowly with the objectives than that of agents with full history.",
         "P",
         "Figure 4, Table 1",
         grows_slower,

@@ -196,7 +196,7 @@ CLAIMS = (
     ),
     Claim(
         "generalizes",
-        "Trained on 2 objectives, MEM1 keeps gaining right answers up to 16.",
+        "Trained on 2 objectives, MEM1 has more right answers at every larger number, up to 16.",
         "P",
         "abstract, Table 1",
         generalizes,
