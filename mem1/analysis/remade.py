@@ -48,7 +48,7 @@ def breaks(
     for manifest_name, made in texts.items():
         place, recorded = Path(manifest_name).parent, found[manifest_name]
         command = recorded.get("command")
-        same_code = bool(command) and recorded.get("code") == code_digest(command)
+        same_code = command is not None and recorded.get("code") == code_digest(command)
         for name in sorted(recorded["outputs"]):
             if not (same_code or name.endswith(".csv")):
                 continue
