@@ -4,17 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from mem1.analysis import ablation_tables, ablations, expected
+from mem1.analysis import ablation_tables, ablations
 from mem1.analysis.curves import Curve
 from mem1.analysis.metrics import of
 from mem1.errors import InputError
 
 FORMAT, PPO = "PPO, format reward", "PPO"
-
-
-@pytest.fixture
-def paper(root):
-    return expected.load(root / "config" / "expected.yaml")
 
 
 @pytest.fixture
