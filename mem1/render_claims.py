@@ -24,15 +24,11 @@ def main(argv: Sequence[str]) -> None:
     cli.add_analysis(parser)
     args = parser.parse_args(argv)
 
-    from mem1.analysis import claim_registry, claim_report, material
+    from mem1.analysis import claim_registry, claim_report, material, rendered
 
     read = material.read(args)
     results = claim_registry.results(read.evidence)
-    found = claim_report.report(results, read.evidence.analysis, read.evidence.expected)
-    texts = {
-        "claims.md": claim_report.to_markdown(found),
-        "claims.json": claim_report.to_json(found),
-    }
+    texts = rendered.claims_of(results, read.evidence)
     material.write("render_claims", args, read, texts, "claims.manifest.json")
     print(claim_report.summary_table(results))
 

@@ -5,9 +5,10 @@ Out: on the screen, what was looked at; the first broken link of the chain and a
      has changed since, so that a rerun would differ: code, settings, raw inputs.
 
 Of a run, every file is compared with its recorded digest, each input with what the link before
-says it made, and the tables are made again from the records. Of a committed run, which holds no
-records, the kept files and the links by their digests. Exits with 1 if a link is broken, or, of
-a run, if something has changed since that --accept does not name.
+says it made, and tables and claims are made again from the records. Of a committed run, which holds
+no records, the kept files and the links by their digests. A table, figure or claim that no manifest
+names is a broken link. Exits with 1 if a link is broken, or, of a run, if something has changed
+since that --accept does not name.
 
 In the workflow, it is called with --manifests instead: training takes long, so it is not repeated
 for a new time stamp of a file it reads. This closes the gap: the digests that these manifests

@@ -4,13 +4,12 @@ Cells are marked as in Table 1 (``analysis.tables``). The paper's ablation of th
 is second-hand (label S) and stands behind the arms that repeat it.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from mem1.analysis import ablations
 from mem1.analysis.ablations import COMPARED, Curves, Difference, Statement
 from mem1.analysis.arms import Arm, format_pairs
+from mem1.analysis.csv_text import csv_text
 from mem1.analysis.expected import Expected
 from mem1.analysis.latex import by_horizon
 from mem1.analysis.markdown import (
@@ -107,25 +106,22 @@ def lines(
 
 def comparisons_csv(differences: Sequence[Difference], statements: Sequence[Statement]) -> str:
     """Differences between arms, then those that the paper says something of, one line each."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     head = "quantity,first,second,horizon,difference,low,high,claim,paper_first,paper_second"
-    writer.writerow(head.split(","))
 
     def row(
-        quantity: str, pair: Sequence[Arm], horizon: object, got: object, *rest: object
-    ) -> None:
-        values = [getattr(got, field, None) for field in ("mean", "low", "high")]
-        cells = [quantity, *(arm.label for arm in pair), horizon, *values, *rest]
-        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in cells])
+        quantity: str, pair: Sequence[Arm], horizon: int | None, got: Interval | None, *rest: object
+    ) -> list[object]:
+        values = [None] * 3 if got is None else [got.mean, got.low, got.high]
+        return [quantity, *(arm.label for arm in pair), horizon, *values, *rest]
 
+    rows = []
     for d in differences:
         heading = METRICS[d.metric].heading
-        row(heading, (d.arm, d.first), d.horizon, d.difference, None, None, None)
+        rows.append(row(heading, (d.arm, d.first), d.horizon, d.difference, None, None, None))
     for s in statements:
         paper = [None, None] if s.paper is None else [quote.value for quote in s.paper]
-        row(s.quantity, s.arms, s.horizon, s.difference, "lower", *paper)
-    return out.getvalue()
+        rows.append(row(s.quantity, s.arms, s.horizon, s.difference, "lower", *paper))
+    return csv_text(head.split(","), rows)
 
 
 def _objectives(horizon: int | None) -> str:

@@ -21,6 +21,7 @@ from mem1.analysis.metrics import METRICS, TRAINED
 from mem1.analysis.settings import Analysis
 from mem1.analysis.statistics import Interval, seeded_difference, seeded_intervals
 from mem1.analysis.summary import Measured, Summary, seed_values
+from mem1.errors import InputError
 from mem1.seeding import array_stream
 
 Curves = Mapping[str, Curve]  # by run
@@ -54,14 +55,16 @@ class Statement:
     paper: tuple[Quote, Quote] | None
 
 
-def seed_matrix(measured: Measured, arm: Arm, horizon: int, metrics: Sequence[str]) -> np.ndarray:
-    """Values [seeds, tasks, metrics]; no seed is there where none was evaluated.
+def arm_values(
+    measured: Measured, arm: Arm, horizon: int, metrics: Sequence[str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """The tasks, and values [seeds, tasks, metrics]; both empty where no seed was evaluated.
 
     Raises:
         InputError: the seeds were evaluated on different tasks.
     """
     names = [system for system in arm.runs.values() if system is not None]
-    return seed_values(measured, names, horizon, metrics)[1]
+    return seed_values(measured, names, horizon, metrics)
 
 
 def summarize(measured: Measured, analysis: Analysis) -> Summary:
@@ -69,7 +72,7 @@ def summarize(measured: Measured, analysis: Analysis) -> Summary:
     found: Summary = {}
     for arm in analysis.arms:
         for horizon in analysis.horizons:
-            values = seed_matrix(measured, arm, horizon, list(METRICS))
+            _, values = arm_values(measured, arm, horizon, list(METRICS))
             if values.size:
                 rng = array_stream(analysis.seed, "arms", horizon)
                 intervals = seeded_intervals(values, analysis.bootstrap, rng)
@@ -103,10 +106,20 @@ def trained(curves: Curves, analysis: Analysis) -> dict[str, dict[str, Interval]
 def _difference(
     measured: Measured, analysis: Analysis, pair: tuple[Arm, Arm], metric: str, horizon: int
 ) -> tuple[tuple[float, float], Interval] | None:
-    """Both means and the first minus the second; None where one was not run."""
-    one, other = (seed_matrix(measured, arm, horizon, [metric])[:, :, 0] for arm in pair)
-    if not one.size or not other.size:
+    """Both means and the first minus the second; None where one was not run.
+
+    Raises:
+        InputError: the two were evaluated on different tasks, which cannot be drawn together.
+    """
+    (tasks, first), (same, second) = (arm_values(measured, arm, horizon, [metric]) for arm in pair)
+    if not first.size or not second.size:
         return None
+    if tasks != same:
+        raise InputError(
+            f"{pair[0].label} was evaluated on other tasks of {horizon} objectives than "
+            f"{pair[1].label}: evaluate both again."
+        )
+    one, other = first[:, :, 0], second[:, :, 0]
     rng = array_stream(analysis.seed, "arm", pair[0].label, pair[1].label, metric, horizon)
     interval = seeded_difference(one, other, analysis.bootstrap, rng)
     return (float(one.mean()), float(other.mean())), interval

@@ -1,14 +1,12 @@
 """Is a run, or a committed one, what its manifests say, from raw inputs to each cell of a table?
 
-Of a run that lies there whole, every file is compared with its digest, and the tables are made
-again from the records. Of a committed run (``analysis.reference``) only tables, figures, claims and
-logs of trainings are kept: they are compared with their digests, and the links before them by
-what the manifests say of each other.
+Of a run that lies there whole, every file is compared with its digest, and tables and claims are
+made again from the records. Of a committed run (``analysis.reference``) only tables, figures,
+claims and logs of trainings are kept: they are compared with their digests, and the links before
+them by what the manifests say of each other. A table, figure or claim that no manifest names is a
+broken link too: it may be left over from an earlier run.
 """
 
-import argparse
-import csv
-import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from mem1 import manifest
-from mem1.analysis import material, reference, rendered
+from mem1.analysis import reference, remade
 from mem1.analysis.chain import DATA, SINCE, Break, Chain, Kind, Link, link
+from mem1.analysis.remade import TABLES
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json
 
-TABLES = "tables/manifest.json"
 # Made anew from nothing each time, without a manifest: their digests stand where they are used.
 WITHOUT = ("tokenizer", "webshop/tokenizer", "config")
 
@@ -93,8 +91,19 @@ def of_run(folder: Path) -> Report:
         *chain.changed(now),
         *chain.breaks(settings, lambda path: _raw(path, place)),
     ]
-    cells, different = _cells(folder, base, found[TABLES])
-    breaks += [Break(TABLES, "file", different)] if different else []
+    there = [
+        path.relative_to(folder)
+        for part, patterns in reference.KEPT.items()
+        for pattern in patterns
+        for path in (folder / part).glob(pattern)
+    ]
+    breaks += [
+        Break((path.parent / "manifest.json").as_posix(), "origin", _nameless(path.as_posix()))
+        for path in sorted(there)
+        if f"{place}/{path.as_posix()}" not in chain.makers
+    ]
+    cells, different = remade.breaks(folder, base, found)
+    breaks += different
     named = {path for one in chain.links for path in [*one.inputs, *one.outputs]}
     return _report(chain, breaks, len(named), cells, notes)
 
@@ -144,10 +153,18 @@ def of_reference(folder: Path, root: Path) -> Report:
         for name, file in sorted(kept.files.items())
         if not (folder / name).is_file() or file_digest(folder / name) != file.sha256
     ]
+    there = {path.name for path in folder.iterdir()} - {reference.MANIFEST}
+    nameless = {
+        name for name, file in kept.files.items() if inside + file.source not in chain.makers
+    }
+    breaks += [
+        Break(reference.MANIFEST, "origin", _nameless(name))
+        for name in sorted(nameless | (there - kept.files.keys()))
+    ]
     breaks += chain.changed(now)
     breaks += chain.breaks(kept.made.configuration.values(), known)
     cells = sum(
-        _count((folder / name).read_text(encoding="utf-8"))
+        remade.count((folder / name).read_text(encoding="utf-8"))
         for name, file in kept.files.items()
         if file.source.startswith("tables/") and name.endswith(".csv") and (folder / name).is_file()
     )
@@ -191,59 +208,5 @@ def _raw(path: str, place: str) -> bool:
     return inside == path or any(inside == top or inside.startswith(f"{top}/") for top in WITHOUT)
 
 
-def _cells(folder: Path, base: Path, tables: Mapping[str, Any]) -> tuple[int, str | None]:
-    """Number of cells that follow from the records, and the first one that does not."""
-    expected = next((p for p in tables["inputs"] if Path(p).name == "expected.yaml"), None)
-    if expected is None:
-        return 0, "nothing says which numbers of the paper the tables were made with"
-    arguments = argparse.Namespace(
-        config=folder / "config" / "analysis.json",
-        records_dir=folder / "eval",
-        expected=base / expected,
-        train_dir=folder / "train",
-    )
-    try:
-        texts = rendered.tables_of(material.read(arguments).evidence)
-    except InputError as error:
-        return 0, f"the tables cannot be made again: {error}"
-    count = 0
-    for name in sorted(tables["outputs"]):
-        if not name.endswith(".csv"):
-            continue
-        if name not in texts:
-            return count, f"tables/{name} is not made any more"
-        path, text = folder / "tables" / name, texts[name]
-        if not path.is_file():
-            return count, f"tables/{name} does not exist"
-        different = _first_difference(path.read_text(encoding="utf-8"), text)
-        if different:
-            return count, f"tables/{name}: {different}"
-        count += _count(text)
-    return count, None
-
-
-def _rows(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text)))
-
-
-def _count(text: str) -> int:
-    """Cells below the first row."""
-    return sum(map(len, _rows(text)[1:]))
-
-
-def _first_difference(there: str, made: str) -> str | None:
-    """The first cell of a table that is another one in the table made from the records."""
-    old, new = _rows(there), _rows(made)
-    head = new[0] if new else []
-    for number, (left, right) in enumerate(zip(old, new, strict=False), start=1):
-        for column, (one, other) in enumerate(zip(left, right, strict=False)):
-            if one != other:
-                name = head[column] if column < len(head) else str(column + 1)
-                return (
-                    f"row {number} ({', '.join(right[:3])}), {name}: {one!r}, records say {other!r}"
-                )
-        if len(left) != len(right):
-            return f"row {number} has {len(left)} cells, and {len(right)} by the records"
-    if len(old) != len(new):
-        return f"{len(old)} rows, and {len(new)} by the records"
-    return None
+def _nameless(path: str) -> str:
+    return f"nothing says how {path} was made"

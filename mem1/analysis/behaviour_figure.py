@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from mem1.analysis.behaviours import BEHAVIOURS, Behaviour, Sighting
-from mem1.analysis.drawing import STYLE, interval_columns, to_csv
+from mem1.analysis.csv_text import csv_text
+from mem1.analysis.drawing import STYLE, interval_columns
 from mem1.analysis.episode import episode
 from mem1.analysis.series import Series, looks
 from mem1.analysis.statistics import Interval
@@ -171,7 +172,7 @@ def figure5_csv(rows: Sequence[Tally], horizons: Sequence[int]) -> str:
         where = [row.label, row.behaviour.key, " ".join(map(str, row.horizons))]
         share = interval_columns(row.share)
         lines.append([*where, *share, row.shown, row.task or None, turn, quote])
-    return to_csv(head, lines)
+    return csv_text(head, lines)
 
 
 def _escaped(text: str) -> str:

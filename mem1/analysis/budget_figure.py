@@ -1,5 +1,8 @@
 """Score against tokens: how much of a task an agent gets right for what it processes and holds.
 
+The score is EM over the number of objectives: a task with another number of answers than questions
+counts 0, unlike in the tables' *per question*, which counts right answers by position.
+
 One panel for each number of objectives of the paper's Table 1; the CSV has all. Total tokens are
 those of all contexts and outputs, calls beside the turns included, as without a cache; peak
 tokens are those of the longest sequence. The grey steps join the systems that no other beats
@@ -15,7 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, to_csv
+from mem1.analysis.csv_text import csv_text
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns
 from mem1.analysis.series import Series, looks, main_horizons
 from mem1.analysis.statistics import Interval
 
@@ -23,12 +27,12 @@ COSTS = {"total_tokens": "tokens processed in a task", "peak": "peak tokens"}
 
 
 def share(em: Interval, horizon: int) -> Interval:
-    """Right answers as a share of the objectives."""
+    """EM as a share of the objectives."""
     return Interval(em.mean / horizon, em.low / horizon, em.high / horizon, em.n)
 
 
 def budget_csv(series: Sequence[Series]) -> str:
-    """Share of questions right beside both costs, for every line and number of objectives."""
+    """EM as a share of the objectives beside both costs, for every line and panel."""
     rows: list[list[Any]] = []
     for one in series:
         for horizon, em in sorted(one.values["em"].items()):
@@ -39,7 +43,7 @@ def budget_csv(series: Sequence[Series]) -> str:
             rows.append(row)
     head = ["line", "records", "objectives", "right", "right_low", "right_high", "n"]
     head += [f"{cost}{side}" for cost in COSTS for side in ("", "_low", "_high")]
-    return to_csv(head, rows)
+    return csv_text(head, rows)
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -85,7 +89,7 @@ def _short(value: float) -> str:
 
 
 def budget(series: Sequence[Series]) -> Figure:
-    """Share of questions right against total tokens (above) and peak tokens (below).
+    """EM as a share of the objectives against total tokens (above) and peak tokens (below).
 
     Args:
         series: all systems, in the order of the legend; one at least.
@@ -102,7 +106,7 @@ def budget(series: Sequence[Series]) -> Figure:
                 axes.set_xlabel(f"{label} (log)")
                 number = f"{horizon} objective{'s' if horizon > 1 else ''}"
                 axes.set_title(number, loc="left")
-            panels[0].set_ylabel("share of questions right")
+            panels[0].set_ylabel("exact match / objectives")
         handles = [
             Line2D([], [], label=one.label, markersize=6.5, **look[one.label]) for one in series
         ]

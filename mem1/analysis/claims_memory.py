@@ -215,7 +215,7 @@ def cost_at_one(metric: str, table: TableName) -> Callable[[Evidence], Finding]:
 HEADLINE = (
     Claim(
         "em-ratio-16",
-        "At 16 objectives MEM1 answers 3.5 times as many questions as Qwen2.5-14B-Instruct.",
+        "At 16 objectives MEM1 answers 3.5 times as many questions right as Qwen2.5-14B-Instruct.",
         "P",
         "abstract",
         _headline("em", "at least", lambda x: x.headline.em_ratio, True),
@@ -253,7 +253,7 @@ CLAIMS = (
     ),
     Claim(
         "peak-grows-slower",
-        "The peak of agents with full history grows with the objectives, MEM1's hardly.",
+        "MEM1's peak grows more slowly with the objectives than that of agents with full history.",
         "P",
         "Figure 4, Table 1",
         grows_slower,

@@ -196,7 +196,7 @@ CLAIMS = (
     ),
     Claim(
         "generalizes",
-        "Trained on 2 objectives, MEM1 keeps gaining right answers up to 16.",
+        "Trained on 2 objectives, MEM1 has more right answers at every larger number, up to 16.",
         "P",
         "abstract, Table 1",
         generalizes,
@@ -210,7 +210,7 @@ CLAIMS = (
     ),
     Claim(
         "format-reward-worse",
-        "With a format reward, fewer questions are answered.",
+        "With a format reward, fewer questions are answered right.",
         "S",
         "format-reward ablation",
         _format("em", "EM"),

@@ -9,6 +9,7 @@ from mem1.analysis.evidence import Evidence
 
 STAND_IN = "the preset's own passages stand in for the web, in the form of its search results"
 NO_WEB = "no system of this preset searches the web"
+NOT_THE_SAME = "no system that searches the web has the weights and the memory of MEM1"
 WEB_SHARE = 0.9  # of the EM on Wikipedia that counts as "about the same"
 
 
@@ -36,7 +37,7 @@ def web_transfer(e: Evidence) -> Finding:
         if own and all(getattr(settings, key) == getattr(systems[own], key) for key in alike)
     ]
     if own is None or not there:
-        return Finding(test, paper=[quoted], note=NO_PAIR)
+        return Finding(test, paper=[quoted], note=NO_PAIR if own is None else NOT_THE_SAME)
     got = e.over((there[0], 1, "em"), (own, 1, "em"))
     what = f"{e.label(there[0])} over {e.label(own)}"
     return Finding(test, [Part(what, "at least", WEB_SHARE, got, quoted)])
@@ -80,14 +81,14 @@ def _about_web(find: Callable[[Evidence], Finding]) -> Callable[[Evidence], Find
 CLAIMS = (
     Claim(
         "web-transfer",
-        "Trained on Wikipedia, MEM1 answers about as many questions with web search.",
+        "Trained on Wikipedia, MEM1 answers about as many questions right with web search.",
         "P",
         "Table 3",
         _about_web(web_transfer),
     ),
     Claim(
         "web-em",
-        "With web search MEM1 answers more questions than the baselines.",
+        "With web search MEM1 answers more questions right than the baselines.",
         "P",
         "Table 3",
         _about_web(web_em),

@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from mem1.analysis.drawing import GREY, STYLE, legend_columns, styles, to_csv
+from mem1.analysis.csv_text import csv_text
+from mem1.analysis.drawing import GREY, STYLE, legend_columns, styles
 from mem1.analysis.grouping import rank
 from mem1.analysis.settings import Analysis
 from mem1.analysis.summary import record_file
@@ -119,7 +120,7 @@ def figure2_csv(growths: Sequence[Growth]) -> str:
             mean = sum(values) / len(values)
             rows.append([one.policy, one.label, turn + 1, len(values), mean, low, high, here])
     head = ["policy", "system", "turn", "trajectories", "mean", "p5", "p95", task or "example"]
-    return to_csv(head, rows)
+    return csv_text(head, rows)
 
 
 def _mean(axes: Axes, running: Axes, one: Growth, look: Mapping[str, Any]) -> None:

@@ -21,8 +21,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mem1.analysis.csv_text import csv_text
 from mem1.analysis.curves import Curve
-from mem1.analysis.drawing import STYLE, legend_columns, styles, to_csv
+from mem1.analysis.drawing import STYLE, legend_columns, styles
 
 SMOOTH = 15  # a running mean covers this fraction of a run
 MARKS = 6  # markers on a line
@@ -120,7 +121,7 @@ def _panel(
 
 def curves_csv(curves: Mapping[str, Curve], panels: Sequence[Panel]) -> str:
     """What is drawn in ``panels``, as logged; ``curves`` by run."""
-    return to_csv(
+    return csv_text(
         ["line", "run", "metric", "step", "value"],
         [
             [curve.label, run, panel.name, step, float(value)]

@@ -6,7 +6,6 @@ alone: no dates, a fixed salt for SVG ids, fonts that come with matplotlib. Besi
 lies a CSV with the numbers it shows.
 """
 
-import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,16 +112,6 @@ def legend_columns(handles: Sequence[Artist], figure: Figure) -> int:
 def interval_columns(interval: Interval) -> list[float | int]:
     """Value, low, high and n, as the CSVs name them."""
     return [interval.mean, interval.low, interval.high, interval.n]
-
-
-def to_csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table as CSV; numbers with six digits, None as nothing."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    for row in rows:
-        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in row])
-    return out.getvalue()
 
 
 def render(figure: Figure, kind: str) -> bytes:

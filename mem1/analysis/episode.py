@@ -45,7 +45,7 @@ def content(text: str) -> frozenset[str]:
 
 @lru_cache(CACHED)
 def names(text: str) -> frozenset[str]:
-    """The content words of ``text`` that are capitalized or hold a digit, in lower case."""
+    """The content words of ``text`` that hold a capital or are digits alone, in lower case."""
     found = (word for word in _WORD.findall(text) if word != word.lower() or word.isdigit())
     return frozenset(word.lower() for word in found if word.lower() not in _STOP)
 

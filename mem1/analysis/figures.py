@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns, to_csv
+from mem1.analysis.csv_text import csv_text
+from mem1.analysis.drawing import GREY, STYLE, interval_columns, legend_columns
 from mem1.analysis.series import Series, looks
 from mem1.analysis.statistics import Interval
 
@@ -44,7 +45,7 @@ def with_lines(series: Sequence[Series]) -> list[Series]:
 
 def figure4_csv(series: Sequence[Series]) -> str:
     """What Figure 4 shows, with the records behind each line."""
-    return to_csv(
+    return csv_text(
         ["line", "records", "objectives", "metric", "value", "low", "high", "n"],
         [
             [one.label, " ".join(one.records), horizon, metric, *interval_columns(interval)]

@@ -5,8 +5,6 @@ that the agent acted with. The control ``views`` runs each turn by itself and sh
 rounding alone makes.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -17,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mem1.analysis.csv_text import csv_text
 from mem1.analysis.drawing import DASHES, GREY, PALETTE, STYLE
 from mem1.records import Record
 
@@ -86,14 +85,9 @@ def gaps(
 def to_csv(rows: Sequence[Gap]) -> str:
     """One line for each record."""
     names = list(Gap.model_fields)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        values = [getattr(row, name) for name in names]
-        values[names.index("turn")] = "all" if row.turn is None else row.turn
-        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in values])
-    return out.getvalue()
+    whole = {"turn": "all"}
+    dumped = [row.model_dump() | (whole if row.turn is None else {}) for row in rows]
+    return csv_text(names, [[row[name] for name in names] for row in dumped])
 
 
 def to_markdown(rows: Sequence[Gap], label: str) -> str:

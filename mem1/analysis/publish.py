@@ -4,12 +4,12 @@ One run per training, one per evaluated system, one for the tables and figures. 
 the same results again adds nothing. Unlike live metrics, a tracker that is down fails here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mem1 import tracking
+from mem1 import made, tracking
 from mem1.agent.text import Codec, load_codec
 from mem1.analysis import seen, traces
 from mem1.analysis.metrics import METRICS, SHOPPING
@@ -75,6 +75,16 @@ def prepare(uri: str) -> str:
     return version
 
 
+def made_at(manifests: Iterable[Path]) -> str:
+    """The commits that ``manifests`` say their results were made at; without any, that of now.
+
+    What is published may be older than the code that publishes it.
+    """
+    there = [read_json(path) for path in manifests if path.is_file()]
+    named = [one.get(made.KEY, {}).get("commit") for one in there if isinstance(one, dict)]
+    return ", ".join(sorted(set(filter(None, named)))) or made.commit()
+
+
 def _add_files(client: Any, run_id: str, files: Mapping[str, list[Path]]) -> dict[str, str]:
     """Log files below artifact folders; artifact name to sha256."""
     digests = {}
@@ -109,7 +119,7 @@ def publish_run(
             "mem1.config": json_digest(params),
             "mem1.manifest": file_digest(run_dir / "manifest.json"),
             "mem1.metrics": file_digest(run_dir / "metrics.jsonl"),
-            "mem1.commit": tracking.commit(),
+            "mem1.commit": made_at([run_dir / "manifest.json"]),
         }
         for key, value in tags.items():
             client.set_tag(run_id, key, value)
@@ -180,7 +190,8 @@ def _publish_system(
     found = _finished(client, experiment, name, digest)
     if found is not None:
         return receipt | {"run_id": found, "added": False}
-    tags = {DIGEST: digest, "mem1.kind": "evaluation", "mem1.commit": tracking.commit()}
+    commit = made_at(path.with_name(f"{path.stem}.manifest.json") for path in files.values())
+    tags = {DIGEST: digest, "mem1.kind": "evaluation", "mem1.commit": commit}
     run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
     tracking.log_params(client, run_id, {"system": system, "horizons": list(files)})
     points: tracking.Points = []
@@ -242,6 +253,7 @@ def publish_results(
         if not path.is_file():
             raise InputError(f"{path} does not exist: make it first, or leave it out.")
     codecs = [load_codec(folder) for folder in tokenizers]
+    commit = made_at([tables_dir / "manifest.json"])
     with reaching(uri) as client:
         from mlflow import set_tracking_uri
 
@@ -256,7 +268,7 @@ def publish_results(
         digest = json_digest(digests)
         run_id = _finished(client, home, "results", digest)
         if run_id is None:
-            tags = {DIGEST: digest, "mem1.kind": "results", "mem1.commit": tracking.commit()}
+            tags = {DIGEST: digest, "mem1.kind": "results", "mem1.commit": commit}
             run_id = client.create_run(home, run_name="results", tags=tags).info.run_id
             _add_files(client, run_id, files)
             for path in others:
@@ -265,7 +277,7 @@ def publish_results(
     return {
         "tracker": tracking.display(uri),
         "experiment": experiment,
-        "commit": tracking.commit(),
+        "commit": commit,
         "systems": systems,
         "results": {"run_id": run_id, "artifacts": digests},
     }

@@ -5,13 +5,12 @@ divides by Qwen2.5-14B-Instruct, untrained; we divide by full history after the 
 the stricter comparison, since only the memory differs.
 """
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mem1.analysis.csv_text import csv_text
 from mem1.analysis.expected import Expected
 from mem1.analysis.settings import Analysis, Comparison
 from mem1.analysis.statistics import Interval, difference, ratio
@@ -116,19 +115,19 @@ def gains(measured: Measured, analysis: Analysis) -> list[Gain]:
 
 def to_csv(ratios: Sequence[Ratio], gains: Sequence[Gain]) -> str:
     """Ratios between memories and gains of training, one line each."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     head = "quantity,first,second,environment,horizon,value,low,high,n,seeds,paper,note"
-    writer.writerow(head.split(","))
 
-    def row(quantity: str, pair: Comparison, horizon: int, got: object, *rest: object) -> None:
-        values = [getattr(got, field, None) for field in ("mean", "low", "high", "n", "seeds")]
-        cells = [quantity, pair.first, pair.second, pair.environment, horizon, *values, *rest]
-        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in cells])
+    def row(
+        quantity: str, pair: Comparison, horizon: int, got: Interval | None, *rest: object
+    ) -> list[object]:
+        values: list[object] = [None] * 5
+        if got is not None:
+            values = [got.mean, got.low, got.high, got.n, got.seeds]
+        return [quantity, pair.first, pair.second, pair.environment, horizon, *values, *rest]
 
-    for r in ratios:
-        row(r.quantity(), r.comparison, r.horizon, r.ratio, r.paper, r.note())
+    rows = [row(r.quantity(), r.comparison, r.horizon, r.ratio, r.paper, r.note()) for r in ratios]
     for g in gains:
         note = "" if g.difference else "not run"
-        row("EM, first minus second", g.comparison, g.horizon, g.difference, None, note)
-    return out.getvalue()
+        what = "EM, first minus second"
+        rows.append(row(what, g.comparison, g.horizon, g.difference, None, note))
+    return csv_text(head.split(","), rows)

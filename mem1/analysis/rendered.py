@@ -1,9 +1,12 @@
-"""All tables as texts, by the names of their files."""
+"""All tables, and the claims, as texts by the names of their files."""
+
+from collections.abc import Sequence
 
 from mem1.analysis import (
     ablation_tables,
     ablations,
     claim_registry,
+    claim_report,
     latex,
     paper_tables,
     ratios,
@@ -12,7 +15,17 @@ from mem1.analysis import (
     table2,
     tables,
 )
+from mem1.analysis.claims import Result
 from mem1.analysis.evidence import Evidence
+
+
+def claims_of(results: Sequence[Result], evidence: Evidence) -> dict[str, str]:
+    """What ``mem1.render_claims`` writes of ``results``, by file name."""
+    found = claim_report.report(results, evidence.analysis, evidence.expected)
+    return {
+        "claims.md": claim_report.to_markdown(found),
+        "claims.json": claim_report.to_json(found),
+    }
 
 
 def tables_of(evidence: Evidence) -> dict[str, str]:

@@ -1,13 +1,12 @@
 """How well retrievers find what is known to be right: recall of answers, overlap with records."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from mem1 import config_retrieval
+from mem1.analysis.csv_text import csv_text
 from mem1.analysis.markdown import pipe_table
 from mem1.analysis.statistics import mean_interval
 from mem1.records import Question, Record
@@ -97,12 +96,8 @@ def _rows(name: str, quantity: Quantity, values: list[tuple[str, float]], k: int
 
 def to_csv(rows: Sequence[Row]) -> str:
     """One line for each row."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(Row.model_fields)
-    for row in rows:
-        writer.writerow([f"{v:.4f}" if isinstance(v, float) else v for _, v in row])
-    return out.getvalue()
+    cells = [[f"{v:.4f}" if isinstance(v, float) else v for _, v in row] for row in rows]
+    return csv_text(list(Row.model_fields), cells)
 
 
 def to_markdown(rows: Sequence[Row], settings: config_retrieval.Retrieval) -> str:

@@ -249,6 +249,14 @@ def _comparisons(config: Config, names: list[str]) -> list[Comparison]:
     return found
 
 
+def _replicas(config: Config, names: list[str]) -> dict[str, list[str]]:
+    """Each of ``names`` with what its records are called, one for each seed that it has."""
+    return {
+        name: [own for seed in config.seeds if (own := replica(name, seed)) in config.systems]
+        for name in names
+    }
+
+
 def analysis_section(config: Config) -> Analysis:
     """The part of ``config`` that tables and figures depend on."""
     names = [name for name in config.systems if MARK not in name]
@@ -257,10 +265,7 @@ def analysis_section(config: Config) -> Analysis:
         preset=config.preset,
         order=names,
         systems={name: config.systems[name] for name in names},
-        replicas={
-            name: [own for seed in config.seeds if (own := replica(name, seed)) in config.systems]
-            for name in names
-        },
+        replicas=_replicas(config, names),
         horizons=sorted(set(config.tasks.test_horizons)),
         bootstrap=config.evaluation.bootstrap,
         seed=config.seed,
@@ -287,10 +292,7 @@ def _shop(config: Config) -> Analysis | None:
         preset=config.preset,
         order=names,
         systems={name: shop.systems[name] for name in names},
-        replicas={
-            name: [mine for seed in config.seeds if (mine := replica(name, seed)) in shop.systems]
-            for name in names
-        },
+        replicas=_replicas(own, names),
         horizons=[1],
         bootstrap=config.evaluation.bootstrap,
         seed=config.seed,

@@ -43,8 +43,7 @@ def short(rows: Sequence[Line], headline: Iterable[Result], analysis: Analysis) 
     out = []
     for metric, title in TITLES.items():
         body = [
-            [row_label(line), *(short_cell(line.cells.get((h, metric))) for h in horizons)]
-            for horizons in [analysis.horizons]
+            [row_label(line), *(short_cell(line.cells.get((h, metric))) for h in analysis.horizons)]
             for line in rows
             if not line.paper or any(m == metric for _, m in line.cells)
         ]

@@ -5,12 +5,11 @@ another model, corpus and tokenizer; they stand beside ours for the pattern, not
 Numbers with source label S (second-hand) or I (ICLR version) carry the label.
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from mem1.analysis.csv_text import csv_text
 from mem1.analysis.expected import Expected, Quote, TableName
 from mem1.analysis.metrics import METRICS, SHOPPING, TRAINED
 from mem1.analysis.settings import Analysis
@@ -161,11 +160,5 @@ def number(metric: str, value: float) -> str:
 def to_csv(rows: Iterable[Line]) -> str:
     """One line per cell, long form."""
     names = [field.name for field in fields(Cell)]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    for line in rows:
-        for cell in line.cells.values():
-            values = [getattr(cell, name) for name in names]
-            writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in values])
-    return out.getvalue()
+    cells = [cell for line in rows for cell in line.cells.values()]
+    return csv_text(names, [[getattr(cell, name) for name in names] for cell in cells])

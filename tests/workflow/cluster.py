@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 CONFIG = Path("/etc/slurm/slurm.conf")  # a plugin of Snakemake drops SLURM_CONF from jobs
 CARDS = CONFIG.with_name("gres.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "squeue", "scontrol")
@@ -145,12 +147,16 @@ class Slurm:
         until(lambda: _answers("idle", "mix", "alloc"), "slurmctld after its restart")
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Wait until ``holds``; ``what`` says what is waited for."""
+def until(holds: Callable[[], T], what: str, seconds: float = 300) -> T:
+    """Wait for something true of ``holds``, and return it; ``what`` says what is waited for.
+
+    The limit is for what never comes: a busy machine takes many times what a quiet one does.
+    """
     end = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
         time.sleep(0.2)
+    return found
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A training under Snakemake, killed with all its processes at 20 random moments.
+"""A training under Snakemake, killed with all its processes at up to 20 random moments.
 
 It ends with the manifest, and so with the bytes, of one that nobody touched; in one process,
 and in two under DeepSpeed.
@@ -92,7 +92,8 @@ def some_way(process: subprocess.Popen[bytes], copy: Copy, before: float, random
     """Let the training run until it has written a checkpoint or two, or not yet any.
 
     What it has done says when, not the clock alone: a machine that slows down would never let a
-    training get to its first checkpoint.
+    training get to its first checkpoint. One that keeps this process waiting lets the training do
+    more than was meant, so nothing may depend on how many rounds it gets.
     """
     rounds, reached = random.choice((0, 1, 2)), done(copy)
     while rounds and process.poll() is None and done(copy) < min(reached + rounds, STEPS):
@@ -120,19 +121,19 @@ def test_killed_training_ends_with_the_same_manifest(
     shutil.copytree(whole.folder, cut.folder)
     before = untouched(whole, line)
 
-    random, progress = Random(processes), []
+    random, killed_at = Random(processes), list[int]()
     for _ in range(KILLS):
+        if (cut.folder / MANIFEST).exists():
+            break
         process = start(cut, line)
         some_way(process, cut, before, random)
         if process.poll() is None:
             kill(process.pid)
-            process.wait()
-        progress.append(done(cut))
+            killed_at.append(done(cut))
+        process.wait()
     finished = cut.snakemake(*line, MANIFEST)
 
     assert finished.returncode == 0, finished.stderr
-    # Where others compute beside it, a kill comes some rounds late, and fewer of them are needed.
-    assert sum(rounds < STEPS for rounds in progress) >= KILLS // 5, progress
-    assert len(set(progress)) > 3, progress  # it was killed on the way, and went on
+    assert any(0 < rounds < STEPS for rounds in killed_at), killed_at  # on the way, and it went on
     expected, found = (read_json(copy.folder / MANIFEST) for copy in (whole, cut))
     assert found == expected

@@ -26,7 +26,7 @@ PROFILE = ("--cores", "all", "--profile", "slurm", "--slurm-init-seconds-before-
 OVERLAY = """
 agent: {max_new_tokens: 24}
 runs: {rl-mem1: {start: base}}
-rl: {engine: zero3, steps: 5, tasks: 2, group: 2, minibatches: 1, checkpoint_every: 1}
+rl: {engine: zero3, steps: 8, tasks: 2, group: 2, minibatches: 1, checkpoint_every: 1}
 """
 NEEDED = (
     *(f"results/smoke/tasks/{panel}.jsonl" for panel in ("train-2", "test-2")),
@@ -62,16 +62,20 @@ def rounds(copy: Copy) -> int:
 
 
 def next_job(
-    slurm: cluster.Slurm, copy: Copy, run: subprocess.Popen[str], done: int
+    slurm: cluster.Slurm, copy: Copy, run: subprocess.Popen[str], *before: cluster.Job
 ) -> cluster.Job:
-    """The training's job, as soon as more than ``done`` rounds are."""
-    cluster.until(
-        lambda: (rounds(copy) > done and slurm.running("train_rl")) or run.poll() is not None,
-        f"round {done + 1}",
-        seconds=900,
-    )
-    assert run.poll() is None, said(copy)
-    return slurm.running("train_rl")[0]
+    """The training's job, as soon as a round more is done, and none of those ``before``.
+
+    A job that was ended can go on for a while.
+    """
+    known, reached = {job.number for job in before}, rounds(copy)
+
+    def there() -> list[cluster.Job]:
+        assert run.poll() is None, said(copy)
+        found = [job for job in slurm.running("train_rl") if job.number not in known]
+        return found if rounds(copy) > reached else []
+
+    return cluster.until(there, f"a round after the {reached}th", seconds=1800)[0]
 
 
 def test_training_on_two_nodes_survives_scancel_kill_and_a_restart_of_slurm(
@@ -88,13 +92,13 @@ def test_training_on_two_nodes_survives_scancel_kill_and_a_restart_of_slurm(
 
     run = start(there, *there.overlay(OVERLAY), "--set-resources", *ACROSS, "--", RECORDS)
     try:
-        first = next_job(slurm, there, run, done=0)
+        first = next_job(slurm, there, run)
         slurm.cancel(first)
-        second = next_job(slurm, there, run, done=rounds(there))
+        second = next_job(slurm, there, run, first)
         assert slurm.kill(second) > 2
-        third = next_job(slurm, there, run, done=rounds(there))
+        third = next_job(slurm, there, run, first, second)
         slurm.restart()
-        assert run.wait(timeout=900) == 0, said(there)
+        assert run.wait(timeout=1800) == 0, said(there)
     finally:
         run.kill()
 
@@ -120,8 +124,7 @@ def test_smoke_survives_scancel_kill_and_a_restart_of_slurm(
     try:
         hit = []
         for rule, fault in (("train_sft", slurm.cancel), ("train_rl", slurm.kill)):
-            cluster.until(lambda rule=rule: slurm.running(rule), rule, seconds=900)
-            hit.append(slurm.running(rule)[0])
+            hit.append(cluster.until(lambda r=rule: slurm.running(r), rule, seconds=900)[0])
             fault(hit[-1])
         cluster.until(lambda: slurm.running("evaluate"), "an evaluation", seconds=1800)
         slurm.restart()

@@ -160,5 +160,8 @@ def test_the_report_is_made_offline(smoke):
     done = smoke.snakemake("--report", "report.html", *SMOKE)
     assert done.returncode == 0, done.stderr
     text = (smoke.folder / "report.html").read_text(encoding="utf-8")
-    assert "figure4.png" in text
-    assert "table1.csv" in text
+    shown = {"figure4.png": "figure4", "table2.csv": "paper_tables", "claims.md": "claims"}
+    for file, caption in shown.items():
+        assert file in text
+        words = (smoke.folder / f"workflow/report/{caption}.rst").read_text(encoding="utf-8")
+        assert words[:50] in text

@@ -9,7 +9,8 @@ if reference():
             tolerances=repository("config/tolerances.yaml"),
             results=[file for files in products().values() for file in files],
             gaps=gaps(),
-            metrics=metrics(CONFIG.runs),
+            retrievers=compared_retrievers(),
+            metrics=metrics([*CONFIG.runs, *shop_runs()]),
             code=code("compare_reference"),
         output:
             report(

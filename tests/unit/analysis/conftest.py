@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mem1.analysis.expected import Expected
+from mem1.analysis.expected import load as load_expected
 from mem1.analysis.settings import Analysis, analysis_section
 from mem1.config_files import load, merge, parse
 from mem1.records import Question, Score, StepMetrics, Task, Trajectory, Turn, write_jsonl
@@ -65,6 +67,12 @@ def synthetic_trajectory() -> Callable[..., Trajectory]:
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def paper() -> Expected:
+    """The paper's own numbers."""
+    return load_expected(ROOT / "config" / "expected.yaml")
 
 
 @pytest.fixture

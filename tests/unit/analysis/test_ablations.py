@@ -1,19 +1,15 @@
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
-from mem1.analysis import ablation_tables, ablations, expected
+from mem1.analysis import ablation_tables, ablations
 from mem1.analysis.curves import Curve
 from mem1.analysis.metrics import of
 from mem1.errors import InputError
 
 FORMAT, PPO = "PPO, format reward", "PPO"
-
-
-@pytest.fixture
-def paper(root):
-    return expected.load(root / "config" / "expected.yaml")
 
 
 @pytest.fixture
@@ -64,6 +60,13 @@ def test_seeds_on_other_tasks_are_refused(measured, ablation):
     measured["ppo-1", 2] = measured["ppo-1", 2][1:]
     with pytest.raises(InputError, match="'ppo-1' was evaluated on other tasks of 2 objectives"):
         ablations.summarize(measured, ablation)
+
+
+def test_arms_on_other_tasks_are_refused(measured, ablation):
+    rows = measured["format-0", 2]
+    measured["format-0", 2] = [*rows[1:], replace(rows[0], task_id="other")]
+    with pytest.raises(InputError, match=f"^{FORMAT} was evaluated on other tasks of 2 objectives"):
+        ablations.differences(measured, ablation)
 
 
 def test_training_is_summed_up_by_its_last_quarter(curves, ablation):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mem1 import verify
-from mem1.analysis import audit
+from mem1 import render_claims, render_tables, verify
+from mem1.analysis import audit, remade
 from mem1.analysis.chain import Break, Chain, Link, link
 from mem1.dependencies import ROOT
 from mem1.errors import InputError
@@ -130,6 +130,57 @@ def test_a_table_put_into_the_description_too_is_held_against_what_made_it(tmp_p
     write_json(folder / "reference.json", described)
     broken = audit.of_folder(folder, ROOT).broken
     assert "results/mini/train/rl-mem1/metrics.jsonl has changed since" in broken[0].what
+
+
+def test_a_file_beside_the_committed_run_that_nothing_vouches_for_is_named(tmp_path: Path) -> None:
+    folder = shutil.copytree(REFERENCE, tmp_path / "mini")
+    (folder / "old.csv").write_text("left over")
+    described = json.loads((folder / "reference.json").read_text())
+    described["files"]["figure4.csv"]["source"] = "figures/figure9.csv"
+    write_json(folder / "reference.json", described)
+    broken = [one.what for one in audit.of_folder(folder, ROOT).broken]
+    assert "nothing says how old.csv was made" in broken
+    assert "nothing says how figure4.csv was made" in broken
+
+
+def test_a_table_that_is_left_over_from_an_earlier_run_is_named(tmp_path: Path) -> None:
+    tables = tmp_path / "results" / "x" / "tables"
+    tables.mkdir(parents=True)
+    (tables / "table1.csv").write_text("a\n")
+    (tables / "ablations.csv").write_text("a\n")
+    outputs = {"table1.csv": file_digest(tables / "table1.csv")}
+    made = {"command": "render_tables", "code": "", "config": None, "inputs": {}}
+    write_json(tables / "manifest.json", {**made, "outputs": outputs})
+    broken = [(one.kind, one.what) for one in audit.of_folder(tables.parent, ROOT).broken]
+    assert ("origin", "nothing says how tables/ablations.csv was made") in broken
+    assert ("origin", "nothing says how tables/table1.csv was made") not in broken
+
+
+def test_tables_and_claims_are_held_against_the_records(synthetic_results: Path) -> None:
+    folder = synthetic_results
+    (folder / "config").mkdir()
+    shutil.copy(folder / "analysis.json", folder / "config/analysis.json")
+    options = [
+        *("--config", str(folder / "config/analysis.json")),
+        *("--records-dir", str(folder / "eval"), "--train-dir", str(folder / "train")),
+        *("--expected", str(ROOT / "config/expected.yaml")),
+    ]
+    render_tables.main([*options, "--output-dir", str(folder / "tables")])
+    render_claims.main([*options, "--output-dir", str(folder)])
+    names = (remade.TABLES, remade.CLAIMS)
+    manifests = {name: json.loads((folder / name).read_text()) for name in names}
+    cells, broken = remade.breaks(folder, folder, manifests)
+    assert cells > 1000
+    assert broken == []
+    for name in ("tables/table1.md", "claims.md"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace("not supported", "supported", 1))
+    _, broken = remade.breaks(folder, folder, manifests)
+    assert [one.link for one in broken] == list(names)
+    assert broken[0].what.startswith("tables/table1.md: line ")
+    assert broken[1].what.startswith("claims.md: line ")
+    by_other_code = {name: {**one, "code": "another"} for name, one in manifests.items()}
+    assert remade.breaks(folder, folder, by_other_code)[1] == []
 
 
 def test_a_folder_without_a_run_is_one_sentence(tmp_path: Path) -> None:

@@ -20,11 +20,6 @@ CONSTANT = {1: 90, 2: 100, 8: 120, 16: 150}
 
 
 @pytest.fixture
-def paper(root):
-    return load(root / "config" / "expected.yaml")
-
-
-@pytest.fixture
 def play(synthetic_trajectory):
     """A function that makes the metrics of ten tasks of each of some systems."""
 

@@ -4,14 +4,8 @@ import io
 import pytest
 
 from mem1.analysis import ablations, paper_tables
-from mem1.analysis.expected import load
 from mem1.analysis.metrics import of
 from mem1.analysis.summary import summarize
-
-
-@pytest.fixture
-def paper(root):
-    return load(root / "config" / "expected.yaml")
 
 
 @pytest.fixture

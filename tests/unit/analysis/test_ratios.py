@@ -5,14 +5,8 @@ import math
 import pytest
 
 from mem1.analysis import ratios, table1
-from mem1.analysis.expected import load
 from mem1.analysis.metrics import of
 from mem1.analysis.statistics import Interval
-
-
-@pytest.fixture
-def paper(root):
-    return load(root / "config" / "expected.yaml")
 
 
 @pytest.fixture

@@ -7,17 +7,11 @@ import pytest
 
 from mem1.analysis import claim_registry, paper_tables, table2
 from mem1.analysis.evidence import Evidence
-from mem1.analysis.expected import load
 from mem1.analysis.metrics import of
 from mem1.records import Trajectory
 from mem1.tasks.scoring import score_purchase
 
 REWARDS = (1.0, 1.0, 0.5, None)  # of four goals; None: nothing was bought
-
-
-@pytest.fixture
-def paper(root):
-    return load(root / "config" / "expected.yaml")
 
 
 @pytest.fixture

@@ -4,14 +4,8 @@ import io
 import pytest
 
 from mem1.analysis import latex, summary, table1, tables
-from mem1.analysis.expected import load
 from mem1.analysis.ratios import gains, ratios
 from mem1.records import write_jsonl
-
-
-@pytest.fixture
-def paper(root):
-    return load(root / "config" / "expected.yaml")
 
 
 @pytest.fixture
