@@ -24,6 +24,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from mem1.agent.engines.base import Engine, Output, Sampling
+from mem1.agent.engines.hf import HFEngine
 from mem1.agent.engines.vllm.base import LostError
 from mem1.config_vllm import Vllm
 from mem1.errors import StoppedError
@@ -58,13 +59,18 @@ class Rollouts(Protocol):
 class InModel:
     """The model of the policy, or a copy of it that ``sync`` makes the same."""
 
-    def __init__(self, engine: Engine, sync: Callable[[], None]) -> None:
+    def __init__(self, engine: HFEngine, sync: Callable[[], None]) -> None:
         self._engine = engine
         self._sync = sync
 
     def collect(self, play: Callable[[Engine], T]) -> T:
-        """See ``Rollouts``."""
+        """See ``Rollouts``.
+
+        Nothing is reused from the collection before, even if the weights are still the same: a
+        run that was killed in between has nothing to reuse, and must end with the same bits.
+        """
         self._sync()
+        self._engine.forget()
         return play(self._engine)
 
     def measures(self) -> dict[str, float]:

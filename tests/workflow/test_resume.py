@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # Of a checkpoint first the state is renamed, then its manifest. Each run goes on from the one
 # before: nothing is whole yet; a state without its manifest; the next state; what comes after it.
 RENAMES = (1, 2, 3, 3)
-# Seen on one machine, every time, under both engines: the second round of a run that was killed
-# after its first checkpoint has other last bits of log-probabilities than that of a whole run.
-LAST_BITS = "a round of RL that begins in a new process can have other last bits"
 DYING = """
 import os, signal
 
@@ -88,20 +84,13 @@ def training(inputs: Path, stage: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("stage", "renames"),
-    [
-        ("sft", RENAMES),
-        ("rl", RENAMES[:2]),
-        pytest.param("rl", RENAMES, marks=pytest.mark.xfail(reason=LAST_BITS, strict=False)),
-    ],
-)
+@pytest.mark.parametrize("stage", ["sft", "rl"])
 def test_killed_training_ends_with_the_same_weights(
-    stage: str, renames: Sequence[int], inputs: Path, tmp_path: Path
+    stage: str, inputs: Path, tmp_path: Path
 ) -> None:
     subprocess.run(training(inputs, stage, tmp_path / "whole"), check=True, cwd=ROOT)
     (tmp_path / "sitecustomize.py").write_text(DYING)
-    for number in renames:
+    for number in RENAMES:
         dying = {"PYTHONPATH": str(tmp_path), "DIE_AT_RENAME": str(number)}
         line = training(inputs, stage, tmp_path / "cut")
         died = subprocess.run(line, cwd=ROOT, env=os.environ | dying, check=False)
