@@ -1,15 +1,17 @@
 """Which run of the workflow is at work in a folder, so that a killed one stops no other.
 
 Snakemake's lock outlives a run that was killed, and does not say whose it was. A note beside it
-does: machine, process, and when that process started. Has no counterpart in the paper.
+does: machines, processes, and when those started. Has no counterpart in the paper.
 """
 
+import dataclasses
 import fcntl
 import json
 import os
 import shutil
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 PROCESSES = Path("/proc")
@@ -17,10 +19,11 @@ NOTE = "mem1.json"
 
 
 def take_over(state: Path) -> bool:
-    """Whether no other run is at work; if so, note this process and remove a dead one's lock.
+    """Whether no other run is at work; if so, remove a dead one's lock. This process is noted.
 
     ``state`` is the folder where Snakemake keeps its own. What cannot be seen, a run on another
-    machine or on one that is no Linux, goes on for as long as Snakemake's lock is there.
+    machine or on one that is no Linux, goes on for as long as Snakemake's lock is there. Of two
+    runs that start together either can get that lock, so all that are at work are noted.
     """
     state.mkdir(parents=True, exist_ok=True)
     locked = any(state.glob("locks/*"))
@@ -30,15 +33,32 @@ def take_over(state: Path) -> bool:
         except OSError:  # a file system without such locks
             return not locked
         file.seek(0)
-        known = file.read()
-        if _at_work(known, locked):
+        noted = _noted(file.read())
+        if locked and not noted:  # nobody knows whose it is
             return False
-        if locked:
+        others = [run for run in noted if run.at_work(locked)]
+        if locked and not others:
             shutil.rmtree(state / "locks")
             print("The run before was killed: its lock is removed.", file=sys.stderr, flush=True)
+        own = Run(socket.gethostname(), os.getpid(), born(os.getpid()))
         file.truncate(0)
-        file.write(json.dumps([socket.gethostname(), os.getpid(), born(os.getpid())]))
-    return True
+        file.write(json.dumps([dataclasses.astuple(run) for run in [*others, own]]))
+    return not others
+
+
+@dataclass(frozen=True)
+class Run:
+    """A process of Snakemake."""
+
+    host: str
+    process: int
+    start: int | None  # see ``born``
+
+    def at_work(self, locked: bool) -> bool:
+        """Whether it, another process than this one, goes on; ``locked`` if Snakemake says so."""
+        if self.host != socket.gethostname() or self.start is None:
+            return locked
+        return self.process != os.getpid() and born(self.process) == self.start
 
 
 def born(process: int) -> int | None:
@@ -51,12 +71,9 @@ def born(process: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
-def _at_work(known: str, locked: bool) -> bool:
-    """Whether the run of which ``known`` is the note goes on."""
+def _noted(text: str) -> list[Run]:
+    """The runs of a note; none where it is torn, or there is none."""
     try:
-        host, process, start = json.loads(known)
-    except ValueError:  # none, or torn
-        return locked
-    if host != socket.gethostname() or start is None:
-        return locked
-    return process != os.getpid() and born(process) == start
+        return [Run(host, process, start) for host, process, start in json.loads(text)]
+    except (TypeError, ValueError):
+        return []

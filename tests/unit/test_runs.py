@@ -11,6 +11,7 @@ import pytest
 
 from mem1 import runs
 
+ROOT = Path(__file__).parents[2]
 HERE = socket.gethostname()
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
@@ -20,7 +21,7 @@ def left(state: Path, host: str, process: int, start: int | None, locked: bool =
     (state / "locks").mkdir(exist_ok=True)
     if locked:
         (state / "locks/0.output.lock").touch()
-    (state / runs.NOTE).write_text(json.dumps([host, process, start]), encoding="utf-8")
+    (state / runs.NOTE).write_text(json.dumps([[host, process, start]]), encoding="utf-8")
 
 
 def lock_is_there(state: Path) -> bool:
@@ -30,15 +31,26 @@ def lock_is_there(state: Path) -> bool:
 def test_the_first_run_notes_itself(tmp_path: Path) -> None:
     assert runs.take_over(tmp_path / "new")
     noted = json.loads((tmp_path / "new" / runs.NOTE).read_text(encoding="utf-8"))
-    assert noted == [HERE, os.getpid(), runs.born(os.getpid())]
+    assert noted == [[HERE, os.getpid(), runs.born(os.getpid())]]
 
 
 def test_a_run_at_work_is_left_alone(tmp_path: Path) -> None:
     left(tmp_path, HERE, os.getppid(), runs.born(os.getppid()))
-    before = (tmp_path / runs.NOTE).read_bytes()
     assert not runs.take_over(tmp_path)
     assert lock_is_there(tmp_path)
-    assert (tmp_path / runs.NOTE).read_bytes() == before
+
+
+def test_the_second_of_two_runs_is_known_when_the_first_has_ended(tmp_path: Path) -> None:
+    first = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    left(tmp_path, HERE, first.pid, runs.born(first.pid))
+    assert not runs.take_over(tmp_path)  # this process is the second, and has the lock then
+    first.kill()
+    first.wait()
+    third = "import sys; from pathlib import Path; from mem1 import runs\n"
+    third += "sys.exit(runs.take_over(Path(sys.argv[1])))"
+    done = subprocess.run([sys.executable, "-c", third, tmp_path], cwd=ROOT, check=False)
+    assert done.returncode == 0
+    assert lock_is_there(tmp_path)
 
 
 def test_a_run_at_work_without_a_lock_yet_is_left_alone(tmp_path: Path) -> None:
@@ -77,7 +89,7 @@ def test_a_run_that_cannot_be_seen_goes_on_while_its_lock_is_there(
     assert runs.take_over(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", '["vm", 1'])
+@pytest.mark.parametrize("text", ["", '[["vm", 1', '["vm", 1, 5]', "3"])
 def test_a_lock_without_a_note_is_left_alone(text: str, tmp_path: Path) -> None:
     left(tmp_path, HERE, 1, 1)
     (tmp_path / runs.NOTE).write_text(text, encoding="utf-8")

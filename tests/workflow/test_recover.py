@@ -26,7 +26,7 @@ def test_a_plain_run_goes_on_after_a_killed_one_and_makes_damaged_files_again(tm
     (state / "locks").mkdir(exist_ok=True)
     lock = state / "locks/0.output.lock"
     lock.write_text(f"{WORLD}/manifest.json\n", encoding="utf-8")
-    dead = [socket.gethostname(), os.getpid(), runs.born(os.getpid()) - 1]
+    dead = [[socket.gethostname(), os.getpid(), runs.born(os.getpid()) - 1]]
     (state / runs.NOTE).write_text(json.dumps(dead), encoding="utf-8")
     section.write_bytes(whole[section].replace(b"20", b"21", 1))
     damaged = world / "passages.jsonl"
