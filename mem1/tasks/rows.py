@@ -6,6 +6,7 @@ names file, record, field and fix.
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,7 @@ def lines(path: Path, compressed: bool | None = None) -> Iterator[str]:
         raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text ({error.reason}): rebuild it.") from error
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path} is no whole gzip file ({error}): download it again.") from error
 
 

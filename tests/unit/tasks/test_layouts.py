@@ -136,10 +136,22 @@ def test_the_wikipedia_dump_is_read_compressed(tmp_path: Path) -> None:
     assert (passage.id, passage.title, passage.text) == ("wiki18-7", "Ann Lee", "born in York")
 
 
-def test_half_a_compressed_file_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "half.gz"
-    path.write_bytes(gzip.compress(b'{"id": 1}\n' * 1000)[:40])
-    with pytest.raises(InputError, match=r"half\.gz is no whole gzip file"):
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda whole: whole[:40],
+        lambda whole: whole[:20] + b"\xff" * 20 + whole[40:],
+        lambda whole: b"no gzip " + whole,
+    ],
+    ids=["cut", "damaged", "plain"],
+)
+def test_a_damaged_compressed_file_is_an_error(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "x.gz"
+    rows = [json.dumps({"id": i, "title": "T", "text": "x" * i}) for i in range(1, 500)]
+    path.write_bytes(harm(gzip.compress("\n".join(rows).encode())))
+    with pytest.raises(InputError, match=r"x\.gz is no whole gzip file .*: download it again"):
         sources.read_passages(path)
 
 
