@@ -25,7 +25,7 @@ from typing import Any, Literal
 from mem1 import provenance
 from mem1.errors import InputError
 from mem1.records import Passage, Question
-from mem1.tasks.rows import Row, content_id, json_rows, jsonl_rows
+from mem1.tasks.rows import Row, content_id, json_kind, json_rows, jsonl_rows
 
 WIKI = "wiki18"  # prefix of the ids of passages of the Wikipedia dump of 2018
 
@@ -129,9 +129,7 @@ def read_titles(path: Path, max_passages: int | None = None) -> list[Passage]:
     """
     values = provenance.read_json(path)
     if not isinstance(values, dict):
-        raise InputError(
-            f"{path} holds a {type(values).__name__}: give an object of title -> sentences."
-        )
+        raise InputError(f"{path} holds {json_kind(values)}: give an object of title -> sentences.")
     return [
         sentences_passage("hotpotqa", title, sentences, Row(sentences, f"{path}, {title!r}"))
         for title, sentences in islice(values.items(), max_passages)

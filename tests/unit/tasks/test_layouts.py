@@ -108,13 +108,14 @@ def test_ids_made_from_content_are_stable(tmp_path: Path) -> None:
     [
         ("musique", json.dumps({**MUSIQUE, "answerable": False}), "cannot be answered"),
         ("musique", json.dumps({**MUSIQUE, "paragraphs": [{}]}), "'title' is missing"),
-        ("musique", "3\n", "line 1: the record is a int"),
+        ("musique", "3\n", "line 1: the record is a number"),
         ("nq-open", '{"question": "q", "answer": []}', "'answer' is no list of answers"),
         ("triviaqa", "[]", "the record is a list"),
-        ("triviaqa", '{"Data": [{"Answer": 3}]}', "record 1: 'Answer' is a int"),
+        ("triviaqa", '{"Data": [{"Answer": 3}]}', "record 1: 'Answer' is a number"),
         ("popqa", "id\tquestion\tpossible_answers\n1\tq\tx\n", "line 2: 'possible_answers' is no"),
         ("popqa", "id\tquestion\n1\tq\n", "'possible_answers' is missing"),
-        ("bamboogle", "Question,Answer\nq\n", "'Answer' is a NoneType"),
+        ("bamboogle", "Question,Answer\nq\n", "line 2: 'Answer' is missing"),
+        ("bamboogle", "Question,Answer\nq,a,b\n", "line 2: it has more fields than the first"),
         ("bamboogle", 'Question,Answer\n"q,a\n', "no valid CSV"),
     ],
 )
