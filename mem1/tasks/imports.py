@@ -1,6 +1,5 @@
 """The frozen section of one import from the Hub: which files, pinned, and nothing else."""
 
-from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -22,7 +21,7 @@ class HubImport(Section):
     sets: list[Dataset] = Field(min_length=1, description="rows of config/datasets.tsv, in order")
 
 
-def hub_import(sources: Sources, part: str, table: Path = catalogue.TABLE) -> HubImport:
+def hub_import(sources: Sources, part: str) -> HubImport:
     """What the import of ``part`` needs to know of ``sources`` (kind hub).
 
     Notes of the table are left out: they are for people.
@@ -40,7 +39,7 @@ def hub_import(sources: Sources, part: str, table: Path = catalogue.TABLE) -> Hu
     if not names:
         raise InputError(f"sources.{part} is empty: name rows of config/datasets.tsv.")
     role = "passages" if part == "corpus" else "questions"
-    sets = catalogue.named(names, role, catalogue.read(table))
+    sets = catalogue.named(names, role, catalogue.read())
     return HubImport.model_validate(
         {
             "part": part,

@@ -49,7 +49,7 @@ def read_musique(path: Path, max_passages: int | None = None) -> Source:
     """
     source = Source()
     for row in jsonl_rows(path):
-        if row.value.get("answerable") is False if isinstance(row.value, dict) else False:
+        if isinstance(row.value, dict) and row.value.get("answerable") is False:
             raise row.bad("the question cannot be answered", "take the file of the set 'ans'")
         named = row.text("id")
         hops = named.partition("hop")[0][:1]

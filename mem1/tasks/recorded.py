@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mem1.tasks.rows import jsonl_rows
+from mem1.tasks.sources import WIKI
 
 
 @dataclass(frozen=True)
@@ -15,14 +16,10 @@ class Call:
     passages: tuple[str, ...]  # ids, best first
 
 
-def read_calls(path: Path, passages: str = "wiki18") -> list[Call]:
+def read_calls(path: Path) -> list[Call]:
     """The calls in a JSONL file with ``dataset``, ``query`` and ``ranked_passage_ids``.
 
     A query that occurs again in its data set counts once, with its first answer.
-
-    Args:
-        path: the file.
-        passages: prefix of the ids of passages.
 
     Raises:
         InputError: naming file, line, field and fix.
@@ -34,6 +31,6 @@ def read_calls(path: Path, passages: str = "wiki18") -> list[Call]:
         ids = row.ids("ranked_passage_ids")
         if not ids:
             raise row.bad("'ranked_passage_ids' is empty", "remove the record")
-        call = Call(source, query, tuple(f"{passages}-{name}" for name in ids))
+        call = Call(source, query, tuple(f"{WIKI}-{name}" for name in ids))
         found.setdefault((source, query), call)
     return list(found.values())

@@ -6,6 +6,7 @@ names file, record, field and fix.
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,15 +35,13 @@ class Row:
         """
         if not isinstance(self.value, dict):
             raise self.bad(
-                f"the record is a {type(self.value).__name__}", "make it an object with fields"
+                f"the record is {json_kind(self.value)}", "make it an object with fields"
             )
         if name not in self.value:
             raise self.bad(f"{name!r} is missing", f"add it ({meaning})")
         found = self.value[name]
         if not isinstance(found, kind) or isinstance(found, bool):
-            raise self.bad(
-                f"{name!r} is a {type(found).__name__}", f"it must be {meaning}: correct it"
-            )
+            raise self.bad(f"{name!r} is {json_kind(found)}", f"it must be {meaning}: correct it")
         return found
 
     def text(self, name: str) -> str:
@@ -71,6 +70,16 @@ class Row:
         return [" ".join(gold.split()) for gold in values]
 
 
+def json_kind(value: Any) -> str:
+    """What ``value`` is in the words of JSON, which files are written in."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    kinds: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+    return kinds.get(type(value), "a number")
+
+
 def content_id(prefix: str, *parts: str) -> str:
     """An id made of the content, for records that have none."""
     return f"{prefix}-{provenance.json_digest(parts)[:16]}"
@@ -83,8 +92,7 @@ def json_rows(path: Path, field: str | None = None) -> Iterator[Row]:
         values = Row(values, str(path)).get(field, list, "a list of records")
     if not isinstance(values, list):
         raise InputError(
-            f"{path} holds a {type(values).__name__}: give a list of records in the layout of "
-            f"its set."
+            f"{path} holds {json_kind(values)}: give a list of records in the layout of its set."
         )
     for number, value in enumerate(values, start=1):
         yield Row(value, f"{path}, record {number}")
@@ -111,7 +119,7 @@ def lines(path: Path, compressed: bool | None = None) -> Iterator[str]:
         raise InputError(f"{path} does not exist: make it first, or correct the path.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text ({error.reason}): rebuild it.") from error
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path} is no whole gzip file ({error}): download it again.") from error
 
 
@@ -133,8 +141,15 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[Row]:
     table = csv.DictReader(lines(path), delimiter=delimiter, strict=True)
     try:
         for values in table:
-            yield Row(values, f"{path}, line {table.line_num}")
+            row = Row({k: v for k, v in values.items() if v is not None}, _line(path, table))
+            if None in values:
+                raise row.bad("it has more fields than the first line", "quote or remove some")
+            yield row
     except csv.Error as error:
         raise InputError(
-            f"{path}, line {table.line_num}: no valid CSV ({error}); correct the line."
+            f"{_line(path, table)}: no valid CSV ({error}); correct the line."
         ) from error
+
+
+def _line(path: Path, table: "csv.DictReader[str]") -> str:
+    return f"{path}, line {table.line_num}"

@@ -25,7 +25,9 @@ from typing import Any, Literal
 from mem1 import provenance
 from mem1.errors import InputError
 from mem1.records import Passage, Question
-from mem1.tasks.rows import Row, content_id, json_rows, jsonl_rows
+from mem1.tasks.rows import Row, content_id, json_kind, json_rows, jsonl_rows
+
+WIKI = "wiki18"  # prefix of the ids of passages of the Wikipedia dump of 2018
 
 # Facts a question of a set needs; "multi": several, and the numbers are mixed.
 HOPS: dict[str, int | Literal["multi"]] = {
@@ -119,27 +121,23 @@ def read_hotpotqa(path: Path, dataset: str = "hotpotqa", max_passages: int | Non
     return source
 
 
-def read_titles(
-    path: Path, dataset: str = "hotpotqa", max_passages: int | None = None
-) -> list[Passage]:
-    """Passages of a JSON object that maps a title to its sentences.
+def read_titles(path: Path, max_passages: int | None = None) -> list[Passage]:
+    """Passages of a JSON object that maps a title to its sentences, as of HotpotQA.
 
     Raises:
         InputError: naming file, record (by its title) and fix.
     """
     values = provenance.read_json(path)
     if not isinstance(values, dict):
-        raise InputError(
-            f"{path} holds a {type(values).__name__}: give an object of title -> sentences."
-        )
+        raise InputError(f"{path} holds {json_kind(values)}: give an object of title -> sentences.")
     return [
-        sentences_passage(dataset, title, sentences, Row(sentences, f"{path}, {title!r}"))
+        sentences_passage("hotpotqa", title, sentences, Row(sentences, f"{path}, {title!r}"))
         for title, sentences in islice(values.items(), max_passages)
     ]
 
 
 def read_passages(
-    path: Path, dataset: str = "wiki18", max_passages: int | None = None
+    path: Path, dataset: str = WIKI, max_passages: int | None = None
 ) -> list[Passage]:
     """Passages of a JSONL file with ``id`` and either ``title`` and ``text`` or ``contents``.
 
@@ -151,7 +149,7 @@ def read_passages(
 
 def iter_passages(
     path: Path,
-    dataset: str = "wiki18",
+    dataset: str = WIKI,
     max_passages: int | None = None,
     compressed: bool | None = None,
 ) -> Iterator[Passage]:
@@ -173,13 +171,12 @@ def _passage(row: Row, dataset: str) -> Passage:
     return Passage(id=name, title=row.get("title", str, "a text"), text=row.text("text"))
 
 
-def read_questions(path: Path, dataset: str = "questions", passages: str = "wiki18") -> Source:
+def read_questions(path: Path, dataset: str = "questions") -> Source:
     """Questions of a JSONL file with ``question`` and ``golden_answers``.
 
     Args:
         path: the file.
         dataset: name of the set for rows without a ``dataset`` of their own.
-        passages: prefix of the ids in ``retrieved_passage_ids``.
 
     Raises:
         InputError: naming file, line, field and fix.
@@ -200,6 +197,6 @@ def read_questions(path: Path, dataset: str = "questions", passages: str = "wiki
         source.questions.append(question)
         if "retrieved_passage_ids" in row.value:
             source.evidence[question.id] = [
-                f"{passages}-{part}" for part in row.ids("retrieved_passage_ids")
+                f"{WIKI}-{part}" for part in row.ids("retrieved_passage_ids")
             ]
     return source

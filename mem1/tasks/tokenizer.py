@@ -15,6 +15,7 @@ from mem1.provenance import replacing, write_json
 from mem1.tasks.atlas_schema import RELATIONS, REMARKS, pools
 
 PAD, UNKNOWN, END = "<pad>", "<unk>", "<eos>"
+NUMBERS, LABELS = 100, 64  # 0 to 99, of turns and passages; Q1 to Q64, of questions
 _PIECE = re.compile(r"\w+|[^\w\s]+")
 
 
@@ -25,7 +26,7 @@ def _pieces(text: str) -> list[str]:
     return _PIECE.findall(text)
 
 
-def atlas_vocabulary(largest_number: int = 99, largest_label: int = 64) -> list[str]:
+def atlas_vocabulary() -> list[str]:
     """Every word that prompts, pages, hints and states of Atlas can hold, in fixed order."""
     texts: list[str] = [
         protocol.prompt_text(["a ?"], "mem1"),
@@ -40,8 +41,8 @@ def atlas_vocabulary(largest_number: int = 99, largest_label: int = 64) -> list[
         texts += [f"{relation.verb} the {relation.noun}", *relation.questions]
     texts = [text.format(e="") if "{e}" in text else text for text in texts]
     words = dict.fromkeys(piece for text in texts for piece in _pieces(text))
-    words |= dict.fromkeys(str(number) for number in range(largest_number + 1))
-    words |= dict.fromkeys(protocol.label(number) for number in range(1, largest_label + 1))
+    words |= dict.fromkeys(str(number) for number in range(NUMBERS))
+    words |= dict.fromkeys(protocol.label(number) for number in range(1, LABELS + 1))
     first, last = pools()
     for pool in (*first.values(), last):
         words |= dict.fromkeys(pool)

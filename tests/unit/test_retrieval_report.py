@@ -92,7 +92,7 @@ def test_a_repeated_query_counts_once(tmp_path: Path) -> None:
         ("[]", "the record is a list"),
         ('{"dataset": "nq", "query": "who"}', "'ranked_passage_ids' is missing"),
         ('{"dataset": "nq", "query": "who", "ranked_passage_ids": []}', "_ids' is empty"),
-        ('{"dataset": "nq", "query": null, "ranked_passage_ids": [1]}', "'query' is a NoneType"),
+        ('{"dataset": "nq", "query": null, "ranked_passage_ids": [1]}', "'query' is null"),
     ],
 )
 def test_a_bad_call_is_named_by_its_line(tmp_path: Path, line: str, message: str) -> None:

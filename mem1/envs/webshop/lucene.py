@@ -40,6 +40,15 @@ def _characters(ranges: str) -> str:
     return "".join("-".join(chr(int(end, 16)) for end in pair) for pair in pairs)
 
 
+def _leading(one: str) -> str:
+    """As many of ``one`` as there are, or none, at the beginning of a word.
+
+    From the middle of a run nothing would match that has not matched from its beginning: to try
+    all the same would take quadratic time.
+    """
+    return rf"(?:(?={one})(?:\G|(?<!{one})){one}++)?"
+
+
 def _words() -> regex.Pattern[str]:
     """A pattern that matches one word. Marks and joiners belong to what they follow."""
     marks = r"[\p{WB=Format}\p{WB=Extend}\p{WB=ZWJ}]*"
@@ -61,15 +70,19 @@ def _words() -> regex.Pattern[str]:
         )
     )
     part = f"(?:{katakana}+|(?:{run})+)"
-    word = f"{underscore}*{part}(?:{underscore}+{part})*{underscore}*"
+    word = f"{_leading(underscore)}{part}(?:{underscore}++{part})*{underscore}*"
 
     # A joiner before an emoji joins two emoji, so it is no mark of the first.
     plain = r"(?:[[\p{WB=Format}\p{WB=Extend}\p{WB=ZWJ}]--[\uFE0E\uFE0F]](?!(?<=\u200D)\p{Emoji}))*"
-    picture = rf"\u200D*[{_characters(_PICTOGRAPHS)}]{plain}\uFE0F?"
-    toned = rf"(?:\u200D*\p{{Emoji_Modifier_Base}}{plain})?\p{{Emoji_Modifier}}{plain}"
-    single = f"(?:{picture}|{toned})"
+
+    def single(joiners: str) -> str:
+        picture = rf"{joiners}[{_characters(_PICTOGRAPHS)}]{plain}\uFE0F?"
+        toned = rf"(?:{joiners}\p{{Emoji_Modifier_Base}}{plain})?\p{{Emoji_Modifier}}{plain}"
+        return f"(?:{picture}|{toned})"
+
     tags = r"[\U000E0020-\U000E007E]+\U000E007F"
-    emoji = rf"{single}(?:{tags}|(?:\u200D{single})*)"
+    joiner = r"\u200D"
+    emoji = rf"{single(_leading(joiner))}(?:{tags}|(?:{joiner}{single(f'{joiner}*')})*)"
     keycap = rf"[0-9#*]{plain}\uFE0F?\u20E3{plain}"
     flag = rf"(?:\p{{Regional_Indicator}}{marks}){{2}}"
 

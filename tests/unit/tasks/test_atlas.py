@@ -1,10 +1,13 @@
 """The generated world: unique facts, answerable questions, the same bytes from the same seed."""
 
+from pathlib import Path
+
 import pytest
 
+from mem1 import make_world, records
 from mem1.config import World as Settings
 from mem1.config_retrieval import Retrieval
-from mem1.provenance import json_digest
+from mem1.provenance import json_digest, write_json
 from mem1.retrieval import bm25
 from mem1.tasks import atlas
 from mem1.tasks.atlas_schema import POOL, RELATIONS, TYPES, names
@@ -106,3 +109,21 @@ def test_search_by_name_finds_the_page_and_no_conflicting_one(world: atlas.World
 
     assert measured.found == 1.0
     assert measured.conflicting == 0.0
+
+
+def test_a_world_that_is_made_again_has_no_manifest_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(tmp_path / "world.json", SETTINGS.model_dump(mode="json"))
+    arguments = ["--config", f"{tmp_path}/world.json", "--split", "test"]
+    arguments += ["--output-dir", f"{tmp_path}/test", "--seed"]
+    make_world.main([*arguments, "0"])
+    assert (tmp_path / "test" / "manifest.json").is_file()
+
+    def stopped(path: Path, rows: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(records, "write_jsonl", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        make_world.main([*arguments, "1"])
+    assert not (tmp_path / "test" / "manifest.json").exists()

@@ -108,13 +108,14 @@ def test_ids_made_from_content_are_stable(tmp_path: Path) -> None:
     [
         ("musique", json.dumps({**MUSIQUE, "answerable": False}), "cannot be answered"),
         ("musique", json.dumps({**MUSIQUE, "paragraphs": [{}]}), "'title' is missing"),
-        ("musique", "3\n", "line 1: the record is a int"),
+        ("musique", "3\n", "line 1: the record is a number"),
         ("nq-open", '{"question": "q", "answer": []}', "'answer' is no list of answers"),
         ("triviaqa", "[]", "the record is a list"),
-        ("triviaqa", '{"Data": [{"Answer": 3}]}', "record 1: 'Answer' is a int"),
+        ("triviaqa", '{"Data": [{"Answer": 3}]}', "record 1: 'Answer' is a number"),
         ("popqa", "id\tquestion\tpossible_answers\n1\tq\tx\n", "line 2: 'possible_answers' is no"),
         ("popqa", "id\tquestion\n1\tq\n", "'possible_answers' is missing"),
-        ("bamboogle", "Question,Answer\nq\n", "'Answer' is a NoneType"),
+        ("bamboogle", "Question,Answer\nq\n", "line 2: 'Answer' is missing"),
+        ("bamboogle", "Question,Answer\nq,a,b\n", "line 2: it has more fields than the first"),
         ("bamboogle", 'Question,Answer\n"q,a\n', "no valid CSV"),
     ],
 )
@@ -136,10 +137,22 @@ def test_the_wikipedia_dump_is_read_compressed(tmp_path: Path) -> None:
     assert (passage.id, passage.title, passage.text) == ("wiki18-7", "Ann Lee", "born in York")
 
 
-def test_half_a_compressed_file_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "half.gz"
-    path.write_bytes(gzip.compress(b'{"id": 1}\n' * 1000)[:40])
-    with pytest.raises(InputError, match=r"half\.gz is no whole gzip file"):
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda whole: whole[:40],
+        lambda whole: whole[:20] + b"\xff" * 20 + whole[40:],
+        lambda whole: b"no gzip " + whole,
+    ],
+    ids=["cut", "damaged", "plain"],
+)
+def test_a_damaged_compressed_file_is_an_error(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "x.gz"
+    rows = [json.dumps({"id": i, "title": "T", "text": "x" * i}) for i in range(1, 500)]
+    path.write_bytes(harm(gzip.compress("\n".join(rows).encode())))
+    with pytest.raises(InputError, match=r"x\.gz is no whole gzip file .*: download it again"):
         sources.read_passages(path)
 
 

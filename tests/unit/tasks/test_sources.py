@@ -144,10 +144,10 @@ def without(record: dict[str, Any], name: str) -> dict[str, Any]:
     ("content", "message"),
     [
         ("[1,", "is not valid JSON"),
-        ({}, "holds a dict"),
-        ([3], "record 1: the record is a int"),
+        ({}, "holds an object"),
+        ([3], "record 1: the record is a number"),
         ([OFFICIAL, without(OFFICIAL, "answer")], "record 2: 'answer' is missing"),
-        ([{**OFFICIAL, "question": 3}], "record 1: 'question' is a int"),
+        ([{**OFFICIAL, "question": 3}], "record 1: 'question' is a number"),
         ([{**OFFICIAL, "question": "  "}], "record 1: 'question' is empty"),
         ([without(OFFICIAL, "context")], "record 1: 'context' is missing"),
         ([{**OFFICIAL, "context": [["t"]]}], "'context' is no list of"),
@@ -176,9 +176,9 @@ def test_a_bad_hotpotqa_file_is_named_with_its_record(
         (without(WIKI_QUESTION, "golden_answers"), "line 2: 'golden_answers' is missing"),
         ({**WIKI_QUESTION, "golden_answers": []}, "line 2: 'golden_answers' is no list"),
         ({**WIKI_QUESTION, "golden_answers": [4]}, "line 2: 'golden_answers' is no list"),
-        ({**WIKI_QUESTION, "golden_answers": "x"}, "line 2: 'golden_answers' is a str"),
+        ({**WIKI_QUESTION, "golden_answers": "x"}, "line 2: 'golden_answers' is a text"),
         (without(WIKI_QUESTION, "id"), "line 2: 'id' is missing"),
-        ({**WIKI_QUESTION, "retrieved_passage_ids": 3}, "'retrieved_passage_ids' is a int"),
+        ({**WIKI_QUESTION, "retrieved_passage_ids": 3}, "'retrieved_passage_ids' is a number"),
     ],
 )
 def test_a_bad_questions_file_is_named_with_its_line(
@@ -196,8 +196,8 @@ def test_a_bad_questions_file_is_named_with_its_line(
     [
         ({"id": 1, "title": "t"}, "line 1: 'text' is missing"),
         ({"title": "t", "text": "x"}, "line 1: 'id' is missing"),
-        ({"id": True, "title": "t", "text": "x"}, "line 1: 'id' is a bool"),
-        ({"id": 1, "title": None, "text": "x"}, "line 1: 'title' is a NoneType"),
+        ({"id": True, "title": "t", "text": "x"}, "line 1: 'id' is true or false"),
+        ({"id": 1, "title": None, "text": "x"}, "line 1: 'title' is null"),
     ],
 )
 def test_a_bad_passages_file_is_named_with_its_line(
