@@ -56,7 +56,10 @@ class Vllm(Section):
         "stops",
     )
     restarts: int = Field(
-        ge=0, le=100, description="how often a server that is lost in a round is started again"
+        ge=0,
+        le=100,
+        description="how often a server that is lost in a round, or in an evaluation, is started "
+        "again",
     )
     start_timeout: float = Field(gt=0, description="seconds until a server must answer")
     timeout: float = Field(gt=0, description="seconds without an answer: a server is lost")

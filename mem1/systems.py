@@ -137,11 +137,13 @@ def play(
         made_from: says what they are made of; a file of something else is refused.
 
     Raises:
-        InputError: a prompt does not fit, or a server fails.
+        InputError: a prompt does not fit, or a server fails; one of this command is started again
+            first, and the tasks that are not finished begin anew.
     """
     from mem1 import made
     from mem1.agent import continuous, partial, rollout
     from mem1.agent.engines.base import Sampling
+    from mem1.agent.engines.vllm.base import Revivable, repeated
 
     by_id = {task.id: task for task in tasks}
     with partial.Partial(kept, made.without(made_from)) as unfinished:
@@ -152,20 +154,26 @@ def play(
             done[trajectory.task_id] = scored
             unfinished.add(scored)
 
-        continuous.rollout(
-            [task for task in tasks if task.id not in done],
-            system.engine,
-            system.policy,
-            system.environment,
-            system.codec,
-            run.agent,
-            Sampling(run.temperature, run.agent.max_new_tokens),
-            prompt=system.form,
-            system=name,
-            seed=run.seed,
-            batch=system.batch,
-            on_done=finish,
-        )
+        def play_the_rest() -> None:
+            continuous.rollout(
+                [task for task in tasks if task.id not in done],
+                system.engine,
+                system.policy,
+                system.environment,
+                system.codec,
+                run.agent,
+                Sampling(run.temperature, run.agent.max_new_tokens),
+                prompt=system.form,
+                system=name,
+                seed=run.seed,
+                batch=system.batch,
+                on_done=finish,
+            )
+
+        if isinstance(system.engine, Revivable):
+            repeated(play_the_rest, system.engine.revive, system.engine.restarts)
+        else:
+            play_the_rest()
     return [done[task.id] for task in tasks]
 
 

@@ -25,7 +25,7 @@ import torch
 
 from mem1.agent.engines.base import Engine, Output, Sampling
 from mem1.agent.engines.hf import HFEngine
-from mem1.agent.engines.vllm.base import LostError
+from mem1.agent.engines.vllm.base import repeated
 from mem1.config_vllm import Vllm
 from mem1.errors import StoppedError
 from mem1.seeding import derive
@@ -126,22 +126,19 @@ class WithVllm:
             StoppedError: it does not compute what the trainer computes.
         """
         self._measures = {"machine/restarts": 0.0}
-        for left in reversed(range(self._settings.restarts + 1)):
-            try:
-                self._refresh()
-                played = together(self._processes, lambda: play(self._placement.engine))
-                self._rest(True)
-                return played
-            except LostError as error:
-                if not left:
-                    raise LostError(
-                        f"{str(error).rstrip('.')}, also after {self._settings.restarts} new "
-                        f"starts (vllm.restarts): look at the log of the server."
-                    ) from error
-                self._placement.revive(str(error))
-                self._resting = False
-                self._measures["machine/restarts"] += 1
-        raise AssertionError("unreachable")
+
+        def once() -> T:
+            self._refresh()
+            played = together(self._processes, lambda: play(self._placement.engine))
+            self._rest(True)
+            return played
+
+        def revive(reason: str) -> None:
+            self._placement.revive(reason)
+            self._resting = False
+            self._measures["machine/restarts"] += 1
+
+        return repeated(once, revive, self._settings.restarts)
 
     def measures(self) -> dict[str, float]:
         """The gap of the probes, and what the update cost."""

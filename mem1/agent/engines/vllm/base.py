@@ -1,6 +1,7 @@
 """What both placements of vLLM share: which weights an output is of, and what is repeated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 from mem1.agent.engines.base import Sampling
 from mem1.errors import InputError
@@ -11,6 +12,39 @@ MOST_ABORTS = 8  # of one request, one after another
 
 class LostError(InputError):
     """The engine is gone, or has other weights than it should: what it was asked is void."""
+
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Revivable(Protocol):
+    """An engine that can be started again when it is lost."""
+
+    restarts: int  # at most, in one piece of work
+
+    def revive(self, reason: str) -> None:
+        """Start it again; ``reason`` says what happened to it."""
+        ...
+
+
+def repeated(work: Callable[[], T], revive: Callable[[str], None], restarts: int) -> T:
+    """What ``work`` returns, which begins anew after ``revive`` whenever its engine is lost.
+
+    Raises:
+        LostError: it is lost more than ``restarts`` times.
+    """
+    for left in reversed(range(restarts + 1)):
+        try:
+            return work()
+        except LostError as error:
+            if not left:
+                raise LostError(
+                    f"{str(error).rstrip('.')}, also after {restarts} new starts "
+                    f"(vllm.restarts): look at the log of the server."
+                ) from error
+            revive(str(error))
+    raise AssertionError("unreachable")
 
 
 def check_weights(versions: Sequence[str], expected: str) -> None:

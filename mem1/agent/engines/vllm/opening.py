@@ -1,10 +1,12 @@
 """vLLM with the weights of a folder, for commands that only decode."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from mem1.agent.engines.base import Engine
 from mem1.agent.engines.vllm import process
@@ -64,8 +66,40 @@ def opened(
     log = process.log_of(name, beside.parent if beside is not None else Path())
     server = process.ServerProcess(settings, model, log, threads=threads, gpu=gpu)
     try:
-        patience = Patience(attempts=3, timeout=settings.timeout)
-        where = Address(server.root, server.headers, process.NAME, most, patience)
-        yield ServedVLLM(where, codec)
+        yield OwnServer(server, settings, codec, most)
     finally:
         server.stop()
+
+
+class OwnServer(ServedVLLM):
+    """A server of this command, which starts it again when it is lost; its weights stay the same.
+
+    Args:
+        server: that runs.
+        settings: the section.
+        codec: the tokenizer of its model.
+        most_tokens: that it takes, of a context with its output.
+    """
+
+    def __init__(
+        self, server: process.ServerProcess, settings: Vllm, codec: Codec, most_tokens: int
+    ) -> None:
+        self.restarts = settings.restarts
+        self._server = server
+        self._most_tokens = most_tokens
+        self._patience = Patience(attempts=3, timeout=settings.timeout)
+        super().__init__(self._where(), codec)
+
+    def revive(self, reason: str) -> None:
+        """Start the server again.
+
+        Raises:
+            InputError: it does not start.
+        """
+        tqdm.write(f"{reason} The server of vLLM is started again.", file=sys.stderr)
+        self._server.start()
+        self.address = self._where()
+
+    def _where(self) -> Address:
+        root, headers = self._server.root, self._server.headers
+        return Address(root, headers, process.NAME, self._most_tokens, self._patience)
