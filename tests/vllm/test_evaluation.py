@@ -79,7 +79,7 @@ def test_a_killed_server_is_started_again_and_changes_no_record(
     codec = base[0]
     calm, dying = Dying(own, codec, []), Dying(own, codec, [7])
     expected = evaluate(calm, codec, tmp_path / "calm")
-    assert len(expected) > 4
+    assert sum(one.end == "answered" for one in expected) >= 3  # they are worth comparing
     assert timeless(evaluate(dying, codec, tmp_path / "dying")) == timeless(expected)
     assert (calm.revived, dying.revived) == (0, 1)
 
