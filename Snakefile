@@ -82,6 +82,7 @@ include: "workflow/rules/track.smk"
 
 
 say_what_it_takes(rules.train_rl.rule.resources)
+check_base_model()
 
 
 onsuccess:

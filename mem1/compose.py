@@ -8,7 +8,7 @@ The split "train" has tasks.train_count tasks, every other split tasks.test_coun
 For departures from the paper see mem1.tasks.compose.
 
 Example:
-    python -m mem1.compose --config results/mini/config/tasks.json --seed 1 \\
+    python -m mem1.compose --config results/mini/config/tasks-test-16.json --seed 0 \\
         --questions results/mini/world/test/questions.jsonl --split test --horizon 16 \\
         --output results/mini/tasks/test-16.jsonl
 """

@@ -42,7 +42,7 @@ def explain(error: ValidationError, where: str, root: type[BaseModel] = Config) 
     if first["type"] == "missing":
         return InputError(f"{where}: {path!r} is missing; add it.{tail}")
     message = first["msg"].removeprefix("Value error, ")
-    return InputError(f"{where}: {path or 'configuration'}: {message}.{tail}")
+    return InputError(f"{where}: {path + ': ' if path else ''}{message}.{tail}")
 
 
 def without_removed(values: Mapping[str, Any]) -> dict[str, Any]:

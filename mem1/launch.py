@@ -23,6 +23,9 @@ USAGE = "Say in how many processes to run what: mem1.launch 2 train_rl ..."
 
 def main(argv: Sequence[str]) -> None:
     """Run the verb in ``argv`` with the arguments behind it."""
+    if argv[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return
     processes, *rest = argv or [""]
     nodes = "1"
     if rest[:1] == ["--nodes"] and len(rest) > 1:

@@ -72,7 +72,8 @@ def of_run(folder: Path) -> Report:
     }
     if TABLES not in found:
         raise InputError(
-            f"{folder} holds no {TABLES}: run the workflow first, or correct the path."
+            f"{folder} holds no {TABLES} and no {reference.MANIFEST}: run the workflow first, keep "
+            f"a committed run again (make reference), or correct the path."
         )
     files = [path.relative_to(base) for path in sorted(folder.resolve().rglob("*.jsonl"))]
     chain, notes = _chain(found, place, [path.as_posix() for path in files])

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from mem1 import cli, compose, make_tokenizer
 from mem1.provenance import write_json
 from mem1.records import Question, write_jsonl
 
+ROOT = Path(__file__).parents[2]
 TASKS = {
     "train_horizon": 2,
     "train_count": 1,
@@ -117,6 +119,16 @@ def test_a_full_disk_without_a_name_is_a_sentence(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     assert refused(main, [], monkeypatch, capsys).startswith("The disk is full (an output)")
+
+
+def test_a_reader_that_leaves_early_is_no_fault() -> None:
+    program = "from mem1 import cli; cli.run(lambda words: print('x' * 10**6))"
+    line = [sys.executable, "-c", program]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.communicate()[1] == b""
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_other_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,12 @@ def test_command_runs_in_each_process(processes: int) -> None:
     assert done.stdout.count("--checkpoint-dir CHECKPOINT_DIR") == 2 * processes  # usage, option
 
 
+def test_help_says_how_it_is_called() -> None:
+    done = launch("--help")
+    assert done.returncode == 0
+    assert "python -m mem1.launch PROCESSES" in done.stdout
+
+
 def test_no_number_of_processes_is_one_sentence() -> None:
     done = launch("train_rl")
 

@@ -99,6 +99,27 @@ def test_a_preset_that_cannot_fit_is_refused_before_anything_starts(paper):
     assert "Traceback" not in done.stderr
 
 
+def test_a_base_model_that_is_not_there_is_one_sentence_behind_what_it_takes(copy):
+    done = copy.snakemake("-n", "--configfile", "config/paper.yaml")
+    assert done.returncode == 2
+    *before, last = done.stderr.splitlines()
+    assert last.startswith("error: base_model is models/Qwen2.5-7B, and models/Qwen2.5-7B holds no")
+    assert any(line.startswith("Run rl-mem1: 64 tasks") for line in before)
+
+
+def test_trainings_on_local_files_are_refused_in_one_sentence(copy, tmp_path):
+    (copy.folder / "files.yaml").write_text(
+        "runs: {rl-mem1: {stage: rl, start: base, policy: mem1}}\n"
+    )
+    overlays = ("--configfile", "config/sample.yaml", "files.yaml")
+    done = copy.snakemake("-n", *overlays, MEM1_SAMPLE_DATA=str(tmp_path))
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(
+        "error: sources.kind is 'files', whose questions are for testing, and runs"
+    )
+
+
 def test_a_dry_run_of_full_scale_says_what_it_takes(paper):
     done = paper.snakemake("-n", "--configfile", "config/paper.yaml")
     assert "| build_index | 64.6 | 64.6 |" in done.stderr

@@ -22,6 +22,12 @@ def checked(values):
                 "sources.kind is 'files' and MEM1_SAMPLE_DATA is not set: set it to the "
                 "folder below which the files of sources.files are."
             )
+        if settings.sources.kind == "files" and settings.runs:
+            raise InputError(
+                f"sources.kind is 'files', whose questions are for testing, and runs has "
+                f"{', '.join(settings.runs)}: set them to null, or train by hand "
+                f"(docs/tutorial.md, Training on your data)."
+            )
         dense = settings.retrieval.dense
         compared = settings.retrieval_report.k is not None
         if dense and (compared or settings.retrieval.kind in ("dense", "hybrid")):
@@ -57,6 +63,23 @@ def say_what_it_takes(resources):
         sys.exit(2)
     if shown.dryrun and not shown.quiet:
         print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+def check_base_model():
+    """Refuse to start without the model that everything starts from.
+
+    After what a preset takes is printed: one looks at that before one fetches a model.
+    """
+    runs = [*CONFIG.runs.values(), *(CONFIG.webshop.runs.values() if CONFIG.webshop else ())]
+    needed = CONFIG.sources.kind == "hub" or any(run.start == "base" for run in runs)
+    folder = Path(repository(CONFIG.base_model))
+    if CONFIG.preset != "base" and needed and not (folder / "config.json").is_file():
+        print(
+            f"error: base_model is {CONFIG.base_model}, and {folder} holds no model: put its "
+            f"files there (config.json, weights, tokenizer), or name another folder.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 def prepare_environment():
