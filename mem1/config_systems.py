@@ -2,7 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from mem1.config_learning import Section
 from mem1.config_paths import Inside
@@ -32,6 +37,22 @@ class Run(Section):
     changes: dict[str, Any] = Field(
         default={}, description="settings of the section of its stage that this run has otherwise"
     )
+    prompt: Literal["instruct", "search-r1", "deepresearcher"] | None = Field(
+        default=None,
+        description="stage rl: form of prompt, turns and tags; null: the short one of its policy, "
+        "for small models",
+    )
+
+    @model_validator(mode="after")
+    def _prompt_of_rl(self) -> "Run":
+        if self.prompt is not None and self.stage != "rl":
+            raise ValueError("prompt is for runs of stage rl: demonstrations have the short form")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_prompt(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The usual form as if there were none, so that what has it stays the same section."""
+        return {k: v for k, v in handler(self).items() if k != "prompt" or v is not None}
 
 
 class Server(Section):

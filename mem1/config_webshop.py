@@ -72,6 +72,8 @@ class WebShop(Section):
     @model_validator(mode="after")
     def _runs_of_shops(self) -> "WebShop":
         for name, run in self.runs.items():
+            if run.prompt is not None:
+                raise ValueError(f"runs.{name}.prompt is for questions: take it away in a shop")
             others = {n for n, other in self.runs.items() if other.stage == "sft"} - {name}
             allowed = {"base"} if run.stage == "sft" else others
             if run.start not in allowed:

@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
     from mem1.seeding import derive
     from mem1.stages import TrainingRun
     from mem1.tasks.compose import load_panel
-    from mem1.train.collect import Arena, collapsed
+    from mem1.train.collect import Arena, collapsed, forms
     from mem1.train.collector import opened
     from mem1.train.fitting import announce
     from mem1.train.job import Job
@@ -43,7 +43,8 @@ def main(argv: Sequence[str]) -> None:
     announce(job, run.rl, tasks)
     players = prepare(job.model, run.rl, job.processes)
     environment = SearchEnvironment(retriever, run.retrieval.k, run.agent, job.codec)
-    arena = Arena(environment, job.codec, run.agent, run.run.policy)
+    spoken = forms(run.run.policy, run.run.prompt)
+    arena = Arena(environment, job.codec, run.agent, run.run.policy, spoken)
     with opened(job, run.rl, players, tasks, arena) as rollouts:
         seed = derive(run.seed, "rl", run.run.seed)
         training = RlTraining(run.rl, seed, players, tasks, arena, job.processes, rollouts)

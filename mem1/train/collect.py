@@ -17,12 +17,14 @@ from mem1.agent import context
 from mem1.agent.continuous import rollout
 from mem1.agent.engines.base import Engine, Sampling
 from mem1.agent.formats.base import Format
+from mem1.agent.formats.catalogue import FORMATS
 from mem1.agent.formats.short import SHORT
 from mem1.agent.protocol import PromptKind
 from mem1.agent.rollout import scored
 from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.config_learning import Rl
+from mem1.config_systems import PromptFormat
 from mem1.envs.base import Environment
 from mem1.records import Score, StepMetrics, Task, Trajectory
 from mem1.seeding import stream
@@ -89,8 +91,14 @@ def collapsed(metrics: Sequence[StepMetrics], settings: Rl) -> str | None:
     )
 
 
+def forms(policy: PromptKind, prompt: PromptFormat | None) -> dict[PromptKind, Format]:
+    """How agents of each policy are spoken to; ``prompt``, if any, is that of ``policy``."""
+    short: dict[PromptKind, Format] = {"mem1": SHORT["mem1"], "full": SHORT["full"]}
+    return short if prompt is None else short | {policy: FORMATS[prompt]}
+
+
 def _short() -> dict[PromptKind, Format]:
-    return {"mem1": SHORT["mem1"], "full": SHORT["full"]}
+    return forms("mem1", None)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mem1 import config_files
+from mem1 import config_files, stages
 from mem1.agent.settings import distill_run, evaluation_run, stands_in
 from mem1.config import Config
 from mem1.errors import InputError
@@ -111,3 +111,27 @@ def test_a_teacher_tries_tasks_of_the_horizons_that_are_learned(tmp_path: Path) 
     assert (run.horizons, run.max_turns) == ([1, 2, 3], {1: 5, 2: 8, 3: 12})
     assert run.teacher.retrieval is not None
     assert run.teacher.retrieval.url == "http://127.0.0.1:1"
+
+
+def test_the_prompt_of_a_run_is_in_its_section_where_it_is_another_one(tmp_path: Path) -> None:
+    plain = stages.frozen(load_with(tmp_path, "{}"), "run-rl-mem1").model_dump(mode="json")
+    assert "prompt" not in plain["run"]  # sections of runs that have none stay as they were
+    other = load_with(tmp_path, "runs: {rl-mem1: {prompt: instruct}}")
+    assert (
+        stages.frozen(other, "run-rl-mem1").model_dump(mode="json")["run"]["prompt"] == "instruct"
+    )
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ("runs: {sft-mem1: {prompt: instruct}}", "prompt is for runs of stage rl"),
+        ("webshop: {runs: {shop-rl-mem1: {prompt: instruct}}}", "prompt is for questions"),
+        ("runs: {rl-mem1: {prompt: shop}}", "Input should be 'instruct'"),
+    ],
+)
+def test_a_prompt_that_a_run_cannot_have_is_refused(
+    tmp_path: Path, overlay: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        load_with(tmp_path, overlay)

@@ -1,4 +1,8 @@
-"""All prompt formats by name. Training uses ``formats.short`` and, in WebShop, ``formats.shop``."""
+"""All prompt formats by name.
+
+Training uses ``formats.short``, or in RL what ``prompt`` of its run names; in WebShop it uses
+``formats.shop``.
+"""
 
 from mem1.agent.formats.base import Format
 from mem1.agent.formats.deepresearcher import DeepResearcher
