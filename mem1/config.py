@@ -220,7 +220,7 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _names(self) -> "Config":
+    def _runs(self) -> "Config":
         for name, run in self.runs.items():
             if run.start not in {"base", "scratch"} | set(self.runs) or run.start == name:
                 raise ValueError(
@@ -235,11 +235,11 @@ class Config(Section):
             settings = self.settings_of(name)
             if isinstance(settings, Sft) and settings.teacher is not None:
                 self._check_teacher(name, settings.teacher)
-            if isinstance(settings, Rl) and settings.packing != "tree" and run.policy != "mem1":
-                raise ValueError(
-                    f"runs.{name} has policy {run.policy} and packing {settings.packing}, which "
-                    f"is the paper's row for mem1: use packing: tree"
-                )
+            _check_packing(f"runs.{name}", run, settings)
+        return self
+
+    @model_validator(mode="after")
+    def _systems(self) -> "Config":
         for name, system in self.systems.items():
             if system.run is not None and system.run not in self.runs:
                 raise ValueError(
@@ -250,6 +250,10 @@ class Config(Section):
             unknown = set(system.horizons or ()) - set(self.tasks.test_horizons)
             if unknown:
                 raise ValueError(f"systems.{name}.horizons: {sorted(unknown)} are no test_horizons")
+        return self
+
+    @model_validator(mode="after")
+    def _measured(self) -> "Config":
         measured = self.mask_gap.system
         trained = {n for n, system in self.systems.items() if system.run is not None}
         if measured is not None and (
@@ -276,8 +280,8 @@ class Config(Section):
             if both:
                 raise ValueError(f"webshop.{kind}.{both[0]} is in {kind} too: rename one of them")
         self.shop_agent()
-        for name in shop.runs:
-            self.shop_settings_of(name)
+        for name, run in shop.runs.items():
+            _check_packing(f"webshop.runs.{name}", run, self.shop_settings_of(name))
         return self
 
     def settings_of(self, name: str) -> Sft | Rl:
@@ -292,7 +296,7 @@ class Config(Section):
 
     def shop_settings_of(self, name: str) -> ShopSft | Rl:
         """``settings_of`` for a run of the section webshop."""
-        shop = self._needed()
+        shop = self.needed_webshop()
         run = shop.runs[name]
         rl = changed(self.rl, shop.rl, "webshop", "rl")
         section: ShopSft | Rl = shop.sft if run.stage == "sft" else rl
@@ -300,9 +304,14 @@ class Config(Section):
 
     def shop_agent(self) -> Agent:
         """The limits of the loop in WebShop."""
-        return changed(self.agent, self._needed().agent, "webshop", "agent")
+        return changed(self.agent, self.needed_webshop().agent, "webshop", "agent")
 
-    def _needed(self) -> WebShop:
+    def needed_webshop(self) -> WebShop:
+        """The section webshop.
+
+        Raises:
+            InputError: it is null.
+        """
         if self.webshop is None:
             raise InputError("The section webshop is null: fill it in.")
         return self.webshop
@@ -337,6 +346,15 @@ class Config(Section):
             waiting += parents - found
             found |= parents
         return found
+
+
+def _check_packing(where: str, run: Run, settings: Section) -> None:
+    """Refuse the paper's row for the run at ``where``, if its contexts have none."""
+    if isinstance(settings, Rl) and settings.packing != "tree" and run.policy != "mem1":
+        raise ValueError(
+            f"{where} has policy {run.policy} and packing {settings.packing}, which is the "
+            f"paper's row for mem1: use packing: tree"
+        )
 
 
 def json_schema() -> dict[str, Any]:

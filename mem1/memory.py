@@ -151,12 +151,11 @@ def engine_parts(work: Work) -> list[Part]:
     if vllm is not None and vllm.url is not None:
         return []  # somebody else's devices
     if vllm is None:
-        copy = 4 * p if work.rl.engine == "zero3" else 0  # plain: it is the policy itself
         another = "rl.rollout: vllm-server, or a smaller base_model"
-        return [
-            Part("engine: weights", copy, PHASES, f"4 B x {p:,}, whole", another),
-            Part("engine: keys and values", HF_CACHE, PHASES, "HFEngine, at most", another),
-        ][0 if copy else 1 :]
+        kept = Part("engine: keys and values", HF_CACHE, PHASES, "HFEngine, at most", another)
+        if work.rl.engine == "plain":  # it is the policy itself
+            return [kept]
+        return [Part("engine: weights", 4 * p, PHASES, f"4 B x {p:,}, whole", another), kept]
     number = NUMBER[vllm.dtype]
     phases: tuple[Phase, ...] = ("collect",) if vllm.sleep else PHASES
     weights = number * p // vllm.tensor_parallel

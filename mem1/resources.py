@@ -78,11 +78,13 @@ def round_flops(rl: Rl, parameters: float, tokens: float) -> float:
     """FLOP of the updates of one round on ``tokens``.
 
     2 a parameter and token forward, 4 backward; with checkpointing one more forward. The policy
-    is run forward twice (old and new log-probabilities), the starting policy once where there is
-    a KL penalty; a critic gives values once and learns ``passes`` times.
+    is run forward once more where ratios compare with its own log-probabilities and not with those
+    of the engine (``train.rl``), the starting policy once where there is a KL penalty; a critic
+    gives values once and learns ``passes`` times.
     """
     learning = 6 + 2 * rl.gradient_checkpointing
-    passes = 2 + learning + (2 if rl.kl else 0)
+    own = rl.importance_cap is not None or rl.packing != "tree"
+    passes = learning + (2 if own else 0) + (2 if rl.kl else 0)
     if rl.critic is not None and rl.estimator == "ppo":
         passes += 2 + learning * rl.critic.passes
     return passes * parameters * tokens

@@ -147,8 +147,7 @@ def shop_run(config: Config, name: str) -> ShopRun:
         InputError: the section webshop is null.
     """
     goals = shop_goals(config)
-    assert config.webshop is not None
-    run = config.webshop.runs[name]
+    run = config.needed_webshop().runs[name]
     settings = config.shop_settings_of(name)
     sft, rl = (None, settings) if isinstance(settings, Rl) else (settings, None)
     if rl is not None and rl.estimator != "ppo":
@@ -177,9 +176,8 @@ def shop_goals(config: Config) -> ShopGoals:
     Raises:
         InputError: the section webshop is null.
     """
-    if config.webshop is None:
-        raise InputError("The section webshop is null: fill it in.")
-    return ShopGoals(shop=config.webshop.shop, tasks=config.webshop.tasks)
+    webshop = config.needed_webshop()
+    return ShopGoals(shop=webshop.shop, tasks=webshop.tasks)
 
 
 def base_run(config: Config) -> BaseRun:

@@ -10,7 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from mem1.config import Agent, Config
 from mem1.config_learning import Filter, Section
 from mem1.config_retrieval import Retrieval, Split
-from mem1.config_systems import EngineName, Policy, PromptFormat, Revision, Server
+from mem1.config_systems import EngineName, Policy, PromptFormat, Revision, Server, System
 from mem1.config_vllm import Vllm
 from mem1.config_webshop import Shop
 from mem1.errors import InputError
@@ -96,12 +96,9 @@ def evaluation_run(config: Config, system_name: str, split: Split = "test") -> E
         asked = {**dict(retrieval), "url": None, "k": min(k, 20)}
         retrieval = Retrieval.model_validate(asked).of_kind("web")
     plain = retrieval.kind == "bm25" and retrieval.used() == retrieval.built()
-    hub = None
-    if system.model is not None and system.revision is not None:
-        hub = HubModel(name=system.model, revision=system.revision)
     return EvaluationRun(
         engine=system.engine,
-        hub=hub,
+        hub=_hub(system),
         server=system.server,
         policy=system.policy,
         prompt=system.prompt,
@@ -122,15 +119,11 @@ def shop_evaluation(config: Config, system_name: str) -> EvaluationRun:
     Raises:
         InputError: the section webshop is null.
     """
-    if config.webshop is None:
-        raise InputError("The section webshop is null: fill it in.")
-    system = config.webshop.systems[system_name]
-    hub = None
-    if system.model is not None and system.revision is not None:
-        hub = HubModel(name=system.model, revision=system.revision)
+    webshop = config.needed_webshop()
+    system = webshop.systems[system_name]
     return EvaluationRun(
         engine=system.engine,
-        hub=hub,
+        hub=_hub(system),
         server=system.server,
         policy=system.policy,
         prompt=system.prompt,
@@ -139,9 +132,16 @@ def shop_evaluation(config: Config, system_name: str) -> EvaluationRun:
         temperature=config.evaluation.temperature,
         batch=config.evaluation.batch,
         seed=config.seed,
-        shop=config.webshop.shop,
+        shop=webshop.shop,
         vllm=_vllm(config, system.engine),
     )
+
+
+def _hub(system: System) -> HubModel | None:
+    """The checkpoint of the Hub that ``system`` names, if it names one."""
+    if system.model is None or system.revision is None:
+        return None
+    return HubModel(name=system.model, revision=system.revision)
 
 
 def _vllm(config: Config, engine: EngineName) -> Vllm | None:

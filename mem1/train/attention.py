@@ -65,8 +65,15 @@ class AttentionPlan:
         return backend.attend(q, k, v, self.state, scale)
 
 
-def plan(subtree_end: Tensor, backend: str = "branches") -> AttentionPlan:
+def usual_backend(device: torch.device) -> str:
+    """The backend for trees on ``device``."""
+    return "branches" if device.type == "cpu" else "flex"
+
+
+def plan(subtree_end: Tensor, backend: str | None = None) -> AttentionPlan:
     """The plan for rows described by ``subtree_end`` [B, S].
+
+    Without a ``backend`` it is the usual one of their device.
 
     Rows that are all single chains (one view each, padded on the right) need no tree: they
     run as plain causal attention, unless ``dense`` is asked for as the reference.
@@ -75,6 +82,7 @@ def plan(subtree_end: Tensor, backend: str = "branches") -> AttentionPlan:
         InputError: no such backend, or ``branches`` away from a CPU or for rows that are no
             trees (see ``stitched``).
     """
+    backend = usual_backend(subtree_end.device) if backend is None else backend
     if backend not in BACKENDS:
         raise InputError(f"There is no attention backend {backend!r}: use one of {[*BACKENDS]}.")
     if backend != "dense" and only_chains(subtree_end):
@@ -87,13 +95,6 @@ def plan(subtree_end: Tensor, backend: str = "branches") -> AttentionPlan:
             f"{subtree_end.device.type}: use 'flex'."
         )
     return AttentionPlan(backend, BACKENDS[backend].prepare(subtree_end))
-
-
-def tree_attention(
-    q: Tensor, k: Tensor, v: Tensor, subtree_end: Tensor, backend: str = "dense"
-) -> Tensor:
-    """Attention in one call: ``plan`` and use it once. Shapes as in ``AttentionPlan``."""
-    return plan(subtree_end, backend)(q, k, v)
 
 
 def only_chains(subtree_end: Tensor) -> bool:

@@ -13,10 +13,8 @@ and again learns it by heart instead of reading it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from statistics import fmean
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
@@ -28,15 +26,16 @@ from mem1.retrieval import bm25
 from mem1.seeding import array_stream, derive, stream
 from mem1.stages import BaseRun
 from mem1.tasks import atlas
-from mem1.train.batch import PAD, PackedBatch, collate
+from mem1.train.batch import PAD, collate
 from mem1.train.demonstrations import Teacher, mixed_tasks
-from mem1.train.forward import sampled_logprobs
+from mem1.train.rows import batches, learned, with_context
 from mem1.train.trainee import Trainee, rate
 from mem1.train.tree import Tree, pack, views_of
 
 LARGEST_LABEL = 16  # questions are numbered up to this one
 WORLDS_A_STEP = 1000  # more than a step ever needs
 LARGEST_BUDGET = 90  # turns: hints show any number up to this one
+CHUNK: dict[PromptKind, int] = {"mem1": 512, "full": 128}  # rows sorted by length together
 
 
 def horizons_at(step: int, run: BaseRun) -> list[int]:
@@ -98,7 +97,8 @@ class Demonstrations:
             for _ in range(self._run.base.worlds_at_once):
                 trees += self._world(world, horizons)
                 world += 1
-            for batch in self._shuffled(trees, world):
+            random = stream(self._run.base.seed, "order", self._policy, world)
+            for batch in batches(trees, CHUNK[self._policy], self._tokens, random):
                 yield step, batch
                 step += 1
 
@@ -134,58 +134,6 @@ class Demonstrations:
             return [pack(one) for one in views]
         return [pack([view]) for one in views for view in one]
 
-    def _shuffled(self, trees: list[Tree], number: int) -> list[list[Tree]]:
-        """``trees`` in batches of similar lengths, shuffled."""
-        random = stream(self._run.base.seed, "order", self._policy, number)
-        random.shuffle(trees)
-        chunk = 512 if self._policy == "mem1" else 128
-        batches = []
-        for start in range(0, len(trees), chunk):
-            ordered = sorted(trees[start : start + chunk], key=len)
-            batches += cut(ordered, self._tokens)
-        random.shuffle(batches)
-        return batches
-
-
-def cut(ordered: Sequence[Tree], tokens: int) -> list[list[Tree]]:
-    """``ordered`` (by length) in batches of at most ``tokens`` tokens, padding included."""
-    batches: list[list[Tree]] = [[]]
-    for tree in ordered:
-        if batches[-1] and (len(batches[-1]) + 1) * len(tree) > tokens:
-            batches.append([])
-        batches[-1].append(tree)
-    return batches
-
-
-def with_context(
-    tree: Tree, share: float, random: np.random.Generator, but: Sequence[int] = ()
-) -> Tree:
-    """``tree`` with a random ``share`` of its context tokens, ``but`` some rows, as sampled ones.
-
-    They carry the trajectory number -1. To predict them is pretraining: most of a context is
-    unpredictable, but names in it repeat, and that teaches to copy.
-    """
-    context = np.setdiff1d(np.flatnonzero(tree.parent >= 0), [*tree.sampled, *but])
-    chosen = context[random.random(len(context)) < share]
-    unnamed = np.full(len(chosen), -1)
-    return replace(
-        tree,
-        sampled=np.concatenate([tree.sampled, chosen]),
-        trajectory=np.concatenate([tree.trajectory, unnamed]),
-        turn=np.concatenate([tree.turn, unnamed]),
-        place=np.concatenate([tree.place, unnamed]),
-    )
-
-
-def whole_turns(right: torch.Tensor, batch: PackedBatch) -> float:
-    """Share of turns whose sampled tokens are all ``right`` [A]; context does not count."""
-    outputs = batch.trajectory >= 0
-    right = right[outputs]
-    key = torch.stack([batch.row, batch.trajectory, batch.turn])[:, outputs]
-    _, index = torch.unique(key, dim=1, return_inverse=True)
-    wrong = torch.zeros(int(index.max()) + 1).index_add_(0, index, (~right).float())
-    return float((wrong == 0).float().mean())
-
 
 class BaseTraining:
     """One optimizer step: rows of both policies, each weighted by its share of the tokens."""
@@ -211,19 +159,10 @@ class BaseTraining:
             random = stream(base.seed, "offsets", policy, number)
             offsets = [random.randint(0, base.largest_offset) for _ in trees]
             batch = collate(trees, PAD, offsets)
-            with torch.autocast("cpu", torch.bfloat16, enabled=base.precision == "bf16"):
-                result = sampled_logprobs(self._trainee.module, batch, entropy_gradient=False)
-            outputs = batch.trajectory >= 0
-            loss = -result.logprobs[outputs].mean()
-            context = -result.logprobs[~outputs].mean() if (~outputs).any() else loss * 0
-            part = share * (loss + base.context_weight * context)
-            self._trainee.backward(part, last=policy == [*self._shares][-1])
-            # More likely than not is the greedy choice; a miss by ties does not matter here.
-            right = result.logprobs.detach() > -0.6931
-            values[f"{policy}/loss"] = float(loss.detach())
-            values[f"{policy}/context_loss"] = float(context.detach())
-            values[f"{policy}/tokens_right"] = float(right[outputs].float().mean())
-            values[f"{policy}/turns_right"] = whole_turns(right, batch)
+            half = base.precision == "bf16"
+            loss, logged = learned(self._trainee.module, batch, base.context_weight, half)
+            self._trainee.backward(share * loss, last=policy == [*self._shares][-1])
+            values |= {f"{policy}/{name}": value for name, value in logged.items()}
             values[f"{policy}/tokens"] = float(batch.ids.numel())
         factor = base_rate(number, self._run)
         values["gradient_norm"] = self._trainee.update(factor)

@@ -35,12 +35,13 @@ MALFORMED = -1.0  # reward of a trajectory that a malformed output ended
 
 def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]:
     """The ``count`` tasks of ``step``: the panel shuffled anew for each pass over it."""
-    chosen = []
-    for place in range(step * count, (step + 1) * count):
-        epoch, index = divmod(place, len(tasks))
-        shuffled = stream(seed, "epoch", epoch).sample(range(len(tasks)), len(tasks))
-        chosen.append(tasks[shuffled[index]])
-    return chosen
+    places = range(step * count, (step + 1) * count)
+    epochs = range(places[0] // len(tasks), places[-1] // len(tasks) + 1)
+    shuffled = {
+        epoch: stream(seed, "epoch", epoch).sample(range(len(tasks)), len(tasks))
+        for epoch in epochs  # one or two, unless a step is longer than a pass
+    }
+    return [tasks[shuffled[place // len(tasks)][place % len(tasks)]] for place in places]
 
 
 def rewards(trajectories: Sequence[Trajectory]) -> Tensor:

@@ -94,7 +94,12 @@ def gae(
 
 
 def whiten(advantages: Tensor) -> Tensor:
-    """[N] with mean 0 and standard deviation 1, over the sampled tokens and nothing else."""
+    """[N] with mean 0 and standard deviation 1, over the sampled tokens and nothing else.
+
+    All 0 where all are equal: rounding in their mean is no advantage.
+    """
+    if advantages.min() == advantages.max():
+        return torch.zeros_like(advantages)
     centred = advantages - advantages.mean()
     return centred / (centred.square().mean().sqrt() + EPSILON)
 

@@ -21,15 +21,18 @@ class Critic(nn.Module):
     """Values of the sampled tokens of a batch."""
 
     def __init__(
-        self, policy: PreTrainedModel, backend: str = "branches", autocast: bool = False
+        self, policy: PreTrainedModel, backend: str | None = None, autocast: bool = False
     ) -> None:
-        """``autocast`` computes in bfloat16 with weights of another type."""
+        """On the device of ``policy``; ``backend`` as in ``attention.plan``.
+
+        ``autocast`` computes in bfloat16 with weights of another type.
+        """
         super().__init__()
         self._backend = backend
         self._autocast = autocast
         self.backbone = copy.deepcopy(cast(PreTrainedModel, policy.base_model))
         width = policy.config.get_text_config().hidden_size
-        self.head = nn.Linear(width, 1)
+        self.head = nn.Linear(width, 1, device=policy.device)
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 

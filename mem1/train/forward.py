@@ -18,13 +18,22 @@ from mem1.train import attention
 from mem1.train.batch import PackedBatch
 from mem1.train.limits import CHUNK
 
+# What some models do to the logits behind their head, and the value that does nothing.
+_OF_LOGITS = {
+    "final_logit_softcapping": None,
+    "logit_scale": 1,
+    "logits_scaling": 1,
+    "lm_head_multiplier": 1,
+}
+
 
 def sampled_states(
-    backbone: PreTrainedModel, batch: PackedBatch, backend: str = "branches"
+    backbone: PreTrainedModel, batch: PackedBatch, backend: str | None = None
 ) -> Tensor:
     """[A, D]: the last hidden state from which each sampled token is predicted.
 
-    ``backbone`` is a decoder of transformers without its head, on the device of ``batch``.
+    ``backbone`` is a decoder of transformers without its head, on the device of ``batch``;
+    ``backend`` as in ``attention.plan``.
     """
     attention.attach(backbone)
     plan = attention.plan(batch.subtree_end, backend)
@@ -49,7 +58,7 @@ def sampled_logprobs(
     model: PreTrainedModel,
     batch: PackedBatch,
     temperature: float = 1.0,
-    backend: str = "branches",
+    backend: str | None = None,
     entropy_gradient: bool = True,
 ) -> SampledLogprobs:
     """Log-probability and entropy of each sampled token at ``temperature``.
@@ -63,8 +72,8 @@ def sampled_logprobs(
     """
     if temperature <= 0:
         raise InputError(f"temperature is {temperature}: log-probabilities need one above 0.")
-    for name in ("final_logit_softcapping", "logit_scale"):
-        if getattr(model.config, name, None) is not None:
+    for name, nothing in _OF_LOGITS.items():
+        if getattr(model.config.get_text_config(), name, None) not in (None, nothing):
             raise InputError(f"Models with {name} are not supported: choose another model.")
     head = model.get_output_embeddings()
     hidden = sampled_states(cast(PreTrainedModel, model.base_model), batch, backend)
@@ -95,7 +104,7 @@ class Actor(nn.Module):
     """``sampled_logprobs`` of a model as a module: ZeRO-3 gathers weights when one is called."""
 
     def __init__(
-        self, model: PreTrainedModel, backend: str = "branches", autocast: bool = False
+        self, model: PreTrainedModel, backend: str | None = None, autocast: bool = False
     ) -> None:
         """``autocast`` computes in bfloat16 with weights of another type."""
         super().__init__()

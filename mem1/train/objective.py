@@ -82,6 +82,15 @@ def sft_loss(logprobs: Tensor, weights: Tensor | None = None, count: float | Non
     return -(weights * logprobs).sum() / (weights.sum() if count is None else count)
 
 
+def likelier_than_not(logprobs: Tensor) -> Tensor:
+    """[A] bool: whether a token is more likely than all others together.
+
+    It is the greedy choice then. A less likely one can be that too, which does not matter for a
+    statistic.
+    """
+    return logprobs.detach() > -0.6931
+
+
 def ratio(logprobs: Tensor, old_logprobs: Tensor) -> Tensor:
     """[A] probability now over probability when sampled; the old one has no gradient."""
     difference = logprobs - old_logprobs.detach()

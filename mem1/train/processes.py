@@ -78,12 +78,12 @@ class Processes:
         return gathered  # type: ignore[return-value]
 
     def total(self, mine: Tensor) -> Tensor:
-        """The sum over all processes; ``mine`` itself where there is one."""
+        """The sum over all processes, where ``mine`` is; ``mine`` itself where there is one."""
         if self.count == 1:
             return mine
-        result = mine.clone()
+        result = mine.clone().to(self.device)  # NCCL sums what is on GPUs only
         dist.all_reduce(result)
-        return result
+        return result.to(mine.device)
 
     def sums(self, mine: dict[str, float]) -> dict[str, float]:
         """The sum of each number, in double precision; the names are the same everywhere."""

@@ -11,7 +11,7 @@ from mem1.train.batch import PAD, collate
 from mem1.train.demonstrations import Source
 from mem1.train.forward import Actor
 from mem1.train.limits import ROW_TOKENS
-from mem1.train.objective import sft_loss
+from mem1.train.objective import likelier_than_not, sft_loss
 from mem1.train.trainee import Trainee, rate
 from mem1.train.tree import pack, split_rows, views_of
 
@@ -50,7 +50,7 @@ class SftTraining:
             part = sft_loss(result.logprobs, count=count)
             self._trainee.backward(part, last=row is rows[-1])
             loss += float(part.detach())
-            right += float((result.logprobs.detach() > -0.6931).sum())  # likelier than not
+            right += float(likelier_than_not(result.logprobs).sum())
         factor = rate(number, settings.steps, settings.optimizer)
         norm = self._trainee.update(factor)
         return {

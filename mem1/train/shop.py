@@ -10,7 +10,6 @@ one row, position ids start at a random offset, and no catalogue is met twice.
 
 from collections.abc import Iterator
 
-import torch
 from transformers import PreTrainedModel
 
 from mem1.agent import context
@@ -25,9 +24,8 @@ from mem1.envs.webshop.shop import Shop
 from mem1.records import Trajectory
 from mem1.seeding import array_stream, derive, stream
 from mem1.stages import ShopRun
-from mem1.train.base import cut, whole_turns, with_context
 from mem1.train.batch import PAD, collate
-from mem1.train.forward import sampled_logprobs
+from mem1.train.rows import batches, learned, with_context
 from mem1.train.trainee import Trainee, rate
 from mem1.train.tree import Tree, pack, views_of
 
@@ -58,13 +56,7 @@ class Demonstrations:
                 trees += self._catalogue(number)
                 number += 1
             random = stream(self._seed, "order", number)
-            random.shuffle(trees)
-            batches = []
-            for start in range(0, len(trees), chunk):
-                ordered = sorted(trees[start : start + chunk], key=len)
-                batches += cut(ordered, self._sft.tokens)
-            random.shuffle(batches)
-            yield from batches
+            yield from batches(trees, chunk, self._sft.tokens, random)
 
     def _catalogue(self, number: int) -> list[Tree]:
         """The rows of some goals in catalogue ``number``."""
@@ -128,19 +120,10 @@ class ShopTraining:
         random = stream(self._seed, "offsets", number)
         trees = self._data.at(number)
         batch = collate(trees, PAD, [random.randint(0, sft.largest_offset) for _ in trees])
-        with torch.autocast("cpu", torch.bfloat16):  # weights in fp32
-            result = sampled_logprobs(self._trainee.module, batch, entropy_gradient=False)
-        outputs = batch.trajectory >= 0
-        loss = -result.logprobs[outputs].mean()
-        context = -result.logprobs[~outputs].mean() if (~outputs).any() else loss * 0
-        self._trainee.backward(loss + sft.context_weight * context, last=True)
-        right = result.logprobs.detach() > -0.6931  # likelier than not
+        loss, logged = learned(self._trainee.module, batch, sft.context_weight, half=True)
+        self._trainee.backward(loss, last=True)
         factor = rate(number, sft.steps, sft.optimizer)
-        return {
-            "loss": float(loss.detach()),
-            "context_loss": float(context.detach()),
-            "tokens_right": float(right[outputs].float().mean()),
-            "turns_right": whole_turns(right, batch),
+        return logged | {
             "packed_tokens": float(batch.ids.numel()),
             "gradient_norm": self._trainee.update(factor),
             "rate": factor * sft.optimizer.lr,

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import distributed as dist
 
 from mem1.records import StepMetrics, read_jsonl
+from mem1.train.processes import Processes
 from tests.parity.test_zero import LOSSES, train
 
 pytestmark = [
@@ -44,3 +46,14 @@ def test_bfloat16_with_gradient_checkpointing_trains(engine: str, tmp_path: Path
 
     assert all(row.values["logprob_gap_mean"] < 0.05 for row in rows)
     assert rows[-1].values["gradient_norm"] > 0
+
+
+def test_numbers_of_the_cpu_are_summed_between_gpus() -> None:
+    torch.cuda.set_device(0)
+    dist.init_process_group("nccl", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        mine = torch.tensor([1.5, 2.0], dtype=torch.float64)
+        found = Processes(0, 2).total(mine)  # says two, to take part in the sum of one
+        assert (found.device.type, found.tolist()) == ("cpu", mine.tolist())
+    finally:
+        dist.destroy_process_group()

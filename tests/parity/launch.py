@@ -13,14 +13,10 @@ def launch(worker: str, processes: int, *arguments: object, gpu: bool = False) -
     launcher = [sys.executable]
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    own = {
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "PATH": str(Path(sys.executable).parent),
-    }
-    environment = {**os.environ, **own}  # the path holds no compiler
-    if not gpu:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    if not gpu:  # where a compiler is needed: to make the fused kernel
         environment["CUDA_VISIBLE_DEVICES"] = ""
+        environment["PATH"] = str(Path(sys.executable).parent)  # so that none is found
     done = subprocess.run(
         [*launcher, str(Path(__file__).with_name(worker)), *map(str, arguments)],
         env=environment,

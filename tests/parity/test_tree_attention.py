@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import GraniteConfig, GraniteForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from mem1.errors import InputError
 from mem1.train import attention, branches
@@ -180,7 +180,7 @@ def test_backends_agree_on_every_row_padding_included(seed: int) -> None:
     inputs = [torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(4)]
     for backend in BACKENDS:
         q, k, v = (x.transpose(1, 2).clone().requires_grad_() for x in inputs[:3])
-        out = attention.tree_attention(q, k, v, batch.subtree_end, backend)
+        out = attention.plan(batch.subtree_end, backend)(q, k, v)
         results.append(
             [out, *torch.autograd.grad((out * inputs[3].transpose(1, 2)).sum(), (q, k, v))]
         )
@@ -190,10 +190,8 @@ def test_backends_agree_on_every_row_padding_included(seed: int) -> None:
 def test_half_precision_stays_near_single() -> None:
     batch = collate(random_rows(1, POLICIES, longest=25)[1], pad_id=0)
     q, k, v = torch.randn(3, batch.ids.shape[0], 4, batch.ids.shape[1], 8).unbind()
-    exact = attention.tree_attention(q, k, v, batch.subtree_end, "dense")
-    half = attention.tree_attention(
-        q.bfloat16(), k.bfloat16(), v.bfloat16(), batch.subtree_end, "branches"
-    )
+    exact = attention.plan(batch.subtree_end, "dense")(q, k, v)
+    half = attention.plan(batch.subtree_end, "branches")(q.bfloat16(), k.bfloat16(), v.bfloat16())
     assert half.dtype == torch.bfloat16
     assert float((half.float() - exact).abs().max()) < 0.05
 
@@ -283,3 +281,24 @@ def test_what_the_rule_cannot_express_is_refused() -> None:
         sampled_logprobs(tiny_model(), batch, backend="fast")
     with pytest.raises(InputError, match="temperature is 0"):
         sampled_logprobs(tiny_model(), batch, temperature=0)
+
+
+def test_what_a_model_does_to_logits_behind_its_head_is_refused() -> None:
+    batch = collate(random_rows(5, POLICIES)[1], pad_id=0)
+
+    def granite(scaling: float) -> GraniteForCausalLM:
+        return GraniteForCausalLM(
+            GraniteConfig(
+                vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=1,
+                num_attention_heads=4, num_key_value_heads=2, logits_scaling=scaling,
+            )
+        )  # fmt: skip
+
+    with pytest.raises(InputError, match="Models with logits_scaling are not supported"):
+        sampled_logprobs(granite(8.0), batch)
+    assert len(sampled_logprobs(granite(1.0), batch).logprobs) == len(batch.targets)
+
+
+def test_trees_are_fused_on_a_gpu_and_in_pieces_on_a_cpu() -> None:
+    assert attention.usual_backend(torch.device("cuda", 1)) == "flex"
+    assert attention.usual_backend(torch.device("cpu")) == "branches"

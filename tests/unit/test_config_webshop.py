@@ -54,3 +54,11 @@ def test_what_a_preset_takes_away_is_gone(tmp_path) -> None:
     config = load_with(tmp_path, "webshop: {systems: {shop-amem: null}}\n")
     assert "shop-amem" not in config.webshop.systems
     assert load_with(tmp_path, "webshop: null\n").webshop is None
+
+
+def test_stitched_rows_are_for_policy_mem1_only(tmp_path) -> None:
+    message = r"webshop\.runs\.shop-rl-full has policy full and packing stitched"
+    with pytest.raises(InputError, match=message):
+        load_with(tmp_path, "webshop: {rl: {packing: stitched}}\n")
+    only_mem1 = "webshop: {runs: {shop-rl-mem1: {changes: {packing: stitched}}}}\n"
+    assert load_with(tmp_path, only_mem1).webshop is not None

@@ -45,6 +45,16 @@ def test_flops_without_critic_penalty_and_checkpointing(rl: Rl) -> None:
     assert resources.round_flops(rl.model_copy(update=changes), 10, 100) == 8_000
 
 
+@pytest.mark.parametrize(
+    ("packing", "cap", "flops"), [("tree", None, 20_000), ("stitched", None, 22_000)]
+)
+def test_the_policy_looks_again_only_where_the_engine_is_not_believed(
+    rl: Rl, packing: str, cap: float | None, flops: int
+) -> None:
+    changed = rl.model_copy(update={"packing": packing, "importance_cap": cap})
+    assert resources.round_flops(changed, 10, 100) == flops
+
+
 def test_the_index_of_the_paper(needs: dict[str, resources.Need]) -> None:
     index = needs["build_index"]
     assert index.memory == pytest.approx(64.559, abs=1e-3)

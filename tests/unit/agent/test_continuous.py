@@ -30,10 +30,11 @@ WORLD = atlas.generate(World(entities_per_type=8, hops={1: 0.5, 2: 0.5}), 7, "te
 TASKS = mixed_tasks(WORLD.questions, [1, 2, 3], {1: 6, 2: 8, 3: 10}, Random(0), count=7)
 CODEC = Codec(tokenizer.word_level())
 SAMPLING = Sampling(0.0, AGENT.max_new_tokens)
+PATIENCE = 60  # seconds, with what happens at once on a machine that is not busy
 
 
 class Threaded:
-    """An oracle that takes calls from many threads; later contexts are answered first."""
+    """An oracle that takes calls from many threads; the first is answered behind the third."""
 
     continuous = True
 
@@ -41,6 +42,7 @@ class Threaded:
         self._reader = OracleReader(TASKS, "mem1", CODEC)
         self._lock = threading.Lock()
         self._fail = fail
+        self._third = threading.Event()
         self.calls = self.under_way = self.most = 0
 
     def generate(
@@ -51,9 +53,12 @@ class Threaded:
             number = self.calls
             self.under_way += 1
             self.most = max(self.most, self.under_way)
-        time.sleep(0.02 / number)
+        if number == 1:
+            assert self._third.wait(PATIENCE)
         with self._lock:
             self.under_way -= 1
+            if number == 3:
+                self._third.set()
             if self._fail is not None and number >= self._fail:
                 raise InputError("the engine is gone")
             return self._reader.generate(contexts, sampling, seeds)
@@ -119,10 +124,11 @@ def test_a_prompt_that_does_not_fit_is_refused_before_any_work() -> None:
     assert engine.calls == 0
 
 
-class Slow:
-    """An environment that notices when two threads are in it."""
+class Narrow:
+    """An environment that notices when two threads are in it, and goes on when it is told."""
 
     def __init__(self) -> None:
+        self.entered, self.told = threading.Event(), threading.Event()
         self.inside = 0
         self.sizes: list[int] = []
 
@@ -132,7 +138,8 @@ class Slow:
     def step(self, requests: Sequence[Request]) -> list[Observation]:
         self.inside += 1
         assert self.inside == 1
-        time.sleep(0.02)
+        self.entered.set()
+        assert self.told.wait(PATIENCE)
         self.sizes.append(len(requests))
         self.inside -= 1
         if any(request.turns_left == 99 for request in requests):
@@ -141,8 +148,8 @@ class Slow:
 
 
 def test_waiting_requests_are_one_call_of_the_environment() -> None:
-    slow = Slow()
-    shared = SharedEnvironment(slow)
+    narrow = Narrow()
+    shared = SharedEnvironment(narrow)
     seen: dict[int, int] = {}
 
     def ask(number: int) -> None:
@@ -150,17 +157,24 @@ def test_waiting_requests_are_one_call_of_the_environment() -> None:
         [seen[number]] = found.ids
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(12)]
-    for thread in threads:
+    threads[0].start()
+    assert narrow.entered.wait(PATIENCE)
+    for thread in threads[1:]:
         thread.start()
+    until = time.monotonic() + PATIENCE
+    while len(shared._waiting) < 11 and time.monotonic() < until:
+        time.sleep(0.001)
+    narrow.told.set()
     for thread in threads:
         thread.join()
     assert seen == {number: number for number in range(12)}
-    assert sum(slow.sizes) == 12
-    assert len(slow.sizes) < 12
+    assert narrow.sizes == [1, 11]
 
 
 def test_a_failing_environment_fails_whoever_asked() -> None:
-    shared = SharedEnvironment(Slow())
+    narrow = Narrow()
+    narrow.told.set()
+    shared = SharedEnvironment(narrow)
     with pytest.raises(InputError, match="the index is gone"):
         shared.step([Request(TASKS[0], 99, Action("search", "x"))])
     assert shared.step([Request(TASKS[0], 1, Action("search", "x"))])[0].ids == [1]

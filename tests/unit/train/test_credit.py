@@ -40,7 +40,11 @@ def test_reward_is_at_the_last_token_and_the_penalty_at_each() -> None:
 
 def test_whitened_advantages_by_hand() -> None:
     close(whiten(tensor([1.0, 3.0, 5.0])), tensor([-(1.5**0.5), 0.0, 1.5**0.5]))
-    assert whiten(torch.full((3,), 2.0)).tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 2.0])
+def test_equal_advantages_are_none_whatever_their_mean_is_rounded_to(value: float) -> None:
+    assert whiten(torch.full((1003,), value)).tolist() == [0.0] * 1003
 
 
 def test_explained_variance_of_a_perfect_a_constant_and_a_wrong_critic() -> None:

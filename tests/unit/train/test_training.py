@@ -274,6 +274,15 @@ def test_tasks_are_passed_over_in_whole_epochs(world: World) -> None:
     assert seen[:6] != seen[6:]
 
 
+def test_a_step_can_be_longer_than_the_panel(world: World) -> None:
+    tasks = mixed_tasks(world.questions, [1], TURNS, Random(1), count=4)
+
+    one, more = ([task.id for task in collect.order(tasks, count, 0, seed=0)] for count in (4, 10))
+
+    assert one == more[:4]
+    assert sorted(more[:4]) == sorted(more[4:8]) == sorted(task.id for task in tasks)
+
+
 def test_rate_warms_up_and_decays() -> None:
     settings = OPTIMIZER.model_copy(update={"warmup": 4})
     rates = [rate(step, 100, settings) for step in range(100)]

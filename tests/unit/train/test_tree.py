@@ -1,7 +1,6 @@
 """Prefix trees of views: layout, ownership of sampled tokens, canonical order."""
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -205,14 +204,8 @@ def test_what_cannot_be_packed_is_refused(views: list[View], message: str) -> No
         pack(views)
 
 
-def test_hundreds_of_long_views_pack_quickly() -> None:
-    rng = np.random.default_rng(0)
-
-    def draw(count: int) -> list[int]:
-        return rng.integers(0, 2000, count).tolist()
-
-    prompt = draw(60)
-    views = [View(prompt + draw(160), draw(80), k, t) for k in range(60) for t in range(5)]
-    start = time.perf_counter()
-    assert len(pack(views)) == pytest.approx(60 + 300 * 240, rel=0.01)
-    assert time.perf_counter() - start < 2
+def test_paths_can_be_longer_than_the_stack_of_python() -> None:
+    prompt = list(range(3000))
+    tree = pack([View(prompt, [1] * 3000, k, 0) for k in range(3)])
+    assert len(tree) == 3000 + 3 * 3000
+    assert int(tree.depth.max()) == 5999
