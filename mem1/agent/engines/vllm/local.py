@@ -102,13 +102,15 @@ class VLLMEngine:
                 "another environment (vllm-server; docs/vllm.md)."
             ) from error
         arguments.check_version(vllm.__version__, "This Python")
+        from vllm import exceptions
+
         if processes > 1:
             model = {**model, "distributed_executor_backend": "external_launcher"}
         with _undisturbed(), _hidden("llvmlite.binding.ffi"):
             try:
                 made = vllm.EngineArgs(**model)
                 self._engine = vllm.LLMEngine.from_engine_args(made)
-            except (ValueError, RuntimeError) as error:
+            except (ValueError, RuntimeError, exceptions.VLLMError) as error:
                 said = " ".join(str(error).split())[:300]
                 raise InputError(
                     f"vLLM does not start ({said}): correct the section vllm."
@@ -118,9 +120,11 @@ class VLLMEngine:
         self._codec = codec
         self._params = vllm.SamplingParams
         self._kind = vllm.sampling_params.RequestOutputKind.FINAL_ONLY
+        self._refusals = ValueError, exceptions.VLLMClientError
         self._numbers = itertools.count()
         self._waiting: queue.SimpleQueue[_Request | _Act | None] = queue.SimpleQueue()
         self._running: dict[str, _Request] = {}
+        self._delayed: list[_Act] = []  # until nothing is running
         self._thread = threading.Thread(
             target=self._work, args=(threads,), name="vllm", daemon=True
         )
@@ -133,7 +137,7 @@ class VLLMEngine:
 
         Raises:
             LostError: it has other weights than it was given.
-            InputError: a context is too long.
+            InputError: a context is too long, or vLLM refuses it.
         """
         for context in contexts:
             check_length(len(context), sampling, self.most_tokens)
@@ -194,18 +198,17 @@ class VLLMEngine:
         try:
             self._steps()
         except BaseException as error:  # it is raised where something was asked for
-            for one in self._running.values():
+            for one in [*self._running.values(), *self._delayed]:
                 one.done.set_exception(error)
             while (late := self._waiting.get()) is not None:
                 late.done.set_exception(error)
 
     def _steps(self) -> None:
         """Step the engine for as long as there is something to do, until it is closed."""
-        delayed: list[_Act] = []
         while True:
             idle = not self._running
-            if idle and delayed:
-                delayed.pop(0).run()
+            if idle and self._delayed:
+                self._delayed.pop(0).run()
                 continue
             for one in self._asked(wait=idle):
                 if one is None:
@@ -213,7 +216,7 @@ class VLLMEngine:
                 if isinstance(one, _Request):
                     self._add(one)
                 else:
-                    delayed.append(one)
+                    self._delayed.append(one)
             if self._running:
                 for finished in self._engine.step():
                     self._finish(finished)
@@ -227,11 +230,14 @@ class VLLMEngine:
                 yield self._waiting.get_nowait()
 
     def _add(self, one: _Request) -> None:
-        wanted = self._params(**parameters(one.sampling, one.seed), output_kind=self._kind)
-        prompt = {"prompt_token_ids": one.context}
         number = str(next(self._numbers))
-        self._engine.add_request(number, prompt, wanted)
         self._running[number] = one
+        try:
+            wanted = self._params(**parameters(one.sampling, one.seed), output_kind=self._kind)
+            self._engine.add_request(number, {"prompt_token_ids": one.context}, wanted)
+        except self._refusals as error:  # of this request alone: the others go on
+            del self._running[number]
+            one.done.set_exception(InputError(f"vLLM refuses a request ({error})."))
 
     def _finish(self, finished: Any) -> None:
         if not finished.finished:
