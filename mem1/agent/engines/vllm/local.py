@@ -198,7 +198,8 @@ class VLLMEngine:
         try:
             self._steps()
         except BaseException as error:  # it is raised where something was asked for
-            for one in [*self._running.values(), *self._delayed]:
+            asked: list[_Request | _Act] = [*self._running.values(), *self._delayed]
+            for one in asked:
                 one.done.set_exception(error)
             while (late := self._waiting.get()) is not None:
                 late.done.set_exception(error)
