@@ -70,7 +70,10 @@ def check_base_model():
 
     After what a preset takes is printed: one looks at that before one fetches a model.
     """
-    runs = [*CONFIG.runs.values(), *(CONFIG.webshop.runs.values() if CONFIG.webshop else ())]
+    runs = [
+        *CONFIG.runs.values(),
+        *(CONFIG.webshop.runs.values() if CONFIG.webshop else ()),
+    ]
     needed = CONFIG.sources.kind == "hub" or any(run.start == "base" for run in runs)
     folder = Path(repository(CONFIG.base_model))
     if CONFIG.preset != "base" and needed and not (folder / "config.json").is_file():
