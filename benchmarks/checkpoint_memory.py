@@ -4,7 +4,7 @@ Each process trains one step, then saves, then restores; beside it the state tha
 had before they were in parts, whole in every process. Linux, which tells a process the peak of its
 memory and forgets it when asked. The peak of restoring has pages of the files that were mapped;
 they cost nothing where memory is short. On a GPU what is saved passes through the memory of the
-host, one flat tensor of the optimizer (at most 4 GB) at a time; a CPU cannot show that.
+host, one flat tensor of the optimizer (in bf16 at most 4 GB) at a time; a CPU cannot show that.
 
 In: nothing. Out: `results/checkpoint_memory-cpu.json`.
 """
@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from benchmarks import common
+from mem1 import cli
 from mem1.config_learning import Optimizer
 from mem1.train.checkpoint import Checkpoints, part_names
 from mem1.train.processes import Processes
@@ -106,16 +107,16 @@ def started(count: int, arguments: argparse.Namespace, half: bool) -> dict[str, 
     return {**most, "parameters": found[0]["parameters"], "processes": count, "half": half}
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
     """See the module docstring."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.parser(__doc__)
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--layers", type=int, default=24)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--output", type=Path)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--half", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.measure is not None:
         measure(arguments.measure, arguments.width, arguments.layers, arguments.half)
         return
@@ -127,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

@@ -2,6 +2,8 @@
 # overruled without a job being repeated: --set-resources RULE:NAME=VALUE.
 import os
 
+from mem1 import machines
+
 
 def minutes(least, at_full_scale=None):
     """A job's time limit, more of it at each attempt: a training goes on where it was ended.
