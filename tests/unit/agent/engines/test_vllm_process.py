@@ -79,6 +79,8 @@ def command(tmp_path: Path):
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # What runs in the background of a shell is deaf to Ctrl-C, and so is what it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
