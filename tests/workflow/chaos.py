@@ -208,7 +208,7 @@ def suffer(kind: str, scene: Scene, random: Random, expected: dict[str, str]) ->
     # A run is made again where it was harmed, or the one that it starts from: sft before rl.
     spared = {p: t for p, t in before.items() if kind == "damage" or "rl-mem1" not in str(p)}
     spared = {p: t for p, t in spared.items() if p.parent.name not in what}
-    spared = {p: t for p, t in spared.items() if "sft" not in what or "/rl-" not in str(p)}
+    spared = {p: t for p, t in spared.items() if "sft" not in what or "rl-" not in p.parent.name}
     repeated = [path.parent.name for path, t in spared.items() if path.stat().st_mtime_ns != t]
     return {
         "kind": kind,
