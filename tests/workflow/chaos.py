@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from mem1.provenance import write_json
+from benchmarks import common
 from tests.workflow.conftest import Copy, copy_to
 from tests.workflow.outcome import digests
 
@@ -84,7 +84,8 @@ class Scene:
         """The last sentence for the user that a run ended with."""
         marks = ("error: ", "LockException", "Error: Directory cannot be locked")
         said = [line for line in self.log if line.startswith(marks)]
-        return said[-1] if said else "\n".join(self.log[-5:])
+        sentence = said[-1] if said else "\n".join(self.log[-5:])
+        return sentence.replace(f"{self.copy.folder}/", "")
 
     def undo(self) -> None:
         """Make it a run that is not finished."""
@@ -249,7 +250,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=list(KINDS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--whole", action="store_true", help="all of smoke, not a part of it")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/chaos-cpu.json"))
+    parser.add_argument("--output", type=Path, help="default: benchmarks/results/chaos-cpu.json")
     arguments = parser.parse_args(argv)
 
     with tempfile.TemporaryDirectory() as place:
@@ -269,17 +270,15 @@ def main(argv: Sequence[str]) -> None:
                     subprocess.run(["umount", "--lazy", str(folder)], check=True)
                 shutil.rmtree(folder)
             print(number, faults[-1], flush=True)
-            write_json(arguments.output, summary(faults, took, arguments))
+            settings = {"seed": arguments.seed, "whole": arguments.whole}
+            common.write(arguments.output, "chaos", settings, summary(faults, took), clock="wall")
     if not all(fault["survived"] for fault in faults):
         raise SystemExit(1)
 
 
-def summary(
-    faults: list[dict[str, object]], took: float, arguments: argparse.Namespace
-) -> dict[str, object]:
-    """What the file says."""
+def summary(faults: list[dict[str, object]], took: float) -> dict[str, object]:
+    """The faults, and how many of each kind were survived."""
     return {
-        "settings": {"seed": arguments.seed, "whole": arguments.whole},
         "seconds_undisturbed": round(took, 1),
         "injected": dict(Counter(str(fault["kind"]) for fault in faults)),
         "survived": dict(Counter(str(f["kind"]) for f in faults if f["survived"])),
