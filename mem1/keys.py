@@ -28,6 +28,23 @@ def read(variable: str) -> str | None:
     return key or None
 
 
+def header(variable: str | None) -> dict[str, str]:
+    """The header that carries the key in the environment ``variable``; none for None.
+
+    Raises:
+        InputError: the variable is not set, or holds no key.
+    """
+    if variable is None:
+        return {}
+    key = read(variable)
+    if key is None:
+        raise InputError(
+            f"The server wants a key: set the environment variable {variable} to it, or correct "
+            f"the setting key."
+        )
+    return {"Authorization": f"Bearer {key}"}
+
+
 def hidden(text: str) -> str:
     """``text`` with the password and the query taken out of every address in it."""
     return _QUERY.sub(r"\g<address>?...", _PASSWORD.sub("...@", text))

@@ -19,7 +19,7 @@ from mem1.train.collect import BATCH, Arena
 from mem1.train.job import Job
 from mem1.train.placement import InProcess, Placement, Served
 from mem1.train.players import Players
-from mem1.train.rollouts import InModel, Rollouts, WithVllm, removed
+from mem1.train.rollouts import InModel, Rollouts, WithVllm
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def opened(
         yield InModel(engine, players.sync)
         return
     gpu = processes.device.type == "cuda"
-    with removed(scratch_folder()) as scratch:
+    with scratch_folder() as scratch:
         model = engine_arguments(
             settings,
             _without_weights(job, scratch / "model"),

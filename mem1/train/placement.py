@@ -11,10 +11,11 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
+from mem1 import keys
 from mem1.agent.engines.base import Engine
 from mem1.agent.engines.vllm.base import LostError
 from mem1.agent.engines.vllm.process import NAME, ServerProcess
-from mem1.agent.engines.vllm.served import Address, ServedVLLM, authorization, reached
+from mem1.agent.engines.vllm.served import Address, ServedVLLM, reached
 from mem1.agent.text import Codec
 from mem1.config_vllm import Vllm
 from mem1.errors import InputError
@@ -54,10 +55,6 @@ class Placement(Protocol):
 
     def rest(self, resting: bool) -> None:
         """Let the engine give memory back, or take it again."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
         ...
 
 
@@ -166,7 +163,7 @@ class Served:
             mine = Address(root, headers, NAME, self._most_tokens, self._patience)
         elif self._processes.first:
             assert self._settings.url is not None
-            headers = authorization(self._settings.key)
+            headers = keys.header(self._settings.key)
             mine = reached(self._settings.url, headers, Patience(timeout=self._settings.timeout))
         address = self._processes.gather(mine)[0]
         assert address is not None
@@ -205,6 +202,3 @@ class Served:
         """Let the server sleep, or wake it up."""
         if self._processes.first:
             self.engine.control("sleep" if resting else "wake_up")
-
-    def close(self) -> None:
-        """Nothing: who started the server stops it."""

@@ -13,12 +13,9 @@ the whole collection is repeated: random numbers belong to (task, sample, turn),
 one that would have been.
 """
 
-import contextlib
 import secrets
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -184,12 +181,3 @@ class WithVllm:
         if self._sleeps and resting != self._resting:
             together(self._processes, lambda: self._placement.rest(resting))
             self._resting = resting
-
-
-@contextlib.contextmanager
-def removed(folder: Path) -> Iterator[Path]:
-    """``folder``, which is gone afterwards."""
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -109,6 +109,12 @@ def test_a_context_that_is_too_long_names_the_setting(engine) -> None:
         engine.generate([[5] * (MOST - 6)], Sampling(1.0, 16), [1])
 
 
+def test_a_request_that_vllm_refuses_is_one_sentence_and_the_others_go_on(engine) -> None:
+    with pytest.raises(InputError, match="refuses"):
+        engine.generate([[]], Sampling(1.0, 4), [1])
+    engine.generate([[5, 6, 7]], Sampling(1.0, 4), [1])
+
+
 def test_weights_of_another_version_are_noticed(engine) -> None:
     engine.version, kept = "another training's", engine.version
     with pytest.raises(LostError, match="the newest are another training's"):

@@ -19,13 +19,13 @@ than a stop or the limit, ends the command.
 """
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from mem1 import keys
 from mem1.agent.engines.base import Output, Sampling, cut, until_stop
+from mem1.agent.engines.parallel import side_by_side
 from mem1.agent.text import Codec
 from mem1.config_systems import Server
 from mem1.errors import InputError
@@ -84,7 +84,7 @@ class HTTPEngine:
         self._prompts = {tuple(prompt) for prompt in prompts}
         self._lengths = sorted({len(prompt) for prompt in self._prompts}, reverse=True)
         self._patience = patience or Patience(server.retries + 1, server.timeout)
-        self._headers = _authorization(server.key)
+        self._headers = keys.header(server.key)
         route = "chat/completions" if server.api == "chat" else "completions"
         self._url = f"{server.url.rstrip('/')}/{route}"
 
@@ -98,19 +98,8 @@ class HTTPEngine:
         Raises:
             InputError: the server does not answer, refuses, or says something else than an answer.
         """
-        pool = ThreadPoolExecutor(self._server.concurrency)
-        try:
-            asked = [
-                pool.submit(self._ask, list(context), sampling, seed)
-                for context, seed in zip(contexts, seeds, strict=True)
-            ]
-            wait(asked, return_when=FIRST_EXCEPTION)
-        finally:  # what has not started is not worth starting after a failure
-            pool.shutdown(cancel_futures=True)
-        failed = [error for one in asked if not one.cancelled() and (error := one.exception())]
-        if failed:
-            raise failed[0]
-        return [one.result() for one in asked]
+        most = self._server.concurrency
+        return side_by_side(self._ask, contexts, sampling, seeds, most)
 
     def _ask(self, context: list[int], sampling: Sampling, seed: int) -> Output:
         body = self._body(context, sampling, seed)
@@ -205,15 +194,3 @@ def _given(choice: _Choice, sampling: Sampling) -> list[float]:
     values = [value for value in found or [] if value is not None]
     one_each = len(values) == len(choice.token_ids or [])
     return values if one_each and sampling.temperature in (0.0, 1.0) else []
-
-
-def _authorization(variable: str | None) -> dict[str, str]:
-    """The header with the key that ``variable`` holds."""
-    if variable is None:
-        return {}
-    key = keys.read(variable)
-    if key is None:
-        raise InputError(
-            f"The system's server wants a key: set the environment variable {variable} to it."
-        )
-    return {"Authorization": f"Bearer {key}"}

@@ -62,9 +62,6 @@ class Apart:
     def rest(self, resting: bool) -> None:
         raise AssertionError("there is no GPU")
 
-    def close(self) -> None:
-        pass
-
 
 @pytest.fixture
 def make(words: Codec):

@@ -1,7 +1,6 @@
 """What vLLM is started with, in process or as a server: settings to its arguments."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -131,8 +130,3 @@ def check_version(version: str, where: str) -> None:
         raise InputError(
             f"{where} has vLLM {version}, and this needs {VERSION}x: install that (docs/vllm.md)."
         )
-
-
-def server_python(settings: Vllm) -> str | None:
-    """The Python that the settings or the environment name for a server, if any."""
-    return settings.python or os.environ.get("MEM1_VLLM_PYTHON") or None

@@ -1,7 +1,7 @@
-"""What both placements of vLLM share: which weights an output is of, and what is repeated."""
+"""What both placements of vLLM share: what is asked, of which weights it is, what is repeated."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from mem1.agent.engines.base import Sampling
 from mem1.errors import InputError
@@ -45,6 +45,20 @@ def repeated(work: Callable[[], T], revive: Callable[[str], None], restarts: int
                 ) from error
             revive(str(error))
     raise AssertionError("unreachable")
+
+
+def parameters(sampling: Sampling, seed: int) -> dict[str, Any]:
+    """vLLM's parameters of sampling: nothing but the temperature decides."""
+    return {
+        "temperature": sampling.temperature,
+        "max_tokens": sampling.max_new_tokens,
+        "stop": list(sampling.stop),
+        "seed": seed,
+        "logprobs": 0,  # of the sampled tokens alone
+        "include_stop_str_in_output": True,
+        "skip_special_tokens": False,  # a tag can be one
+        "spaces_between_special_tokens": False,
+    }
 
 
 def check_weights(versions: Sequence[str], expected: str) -> None:

@@ -31,8 +31,8 @@ from mem1.agent.engines.vllm.base import (
     aborted,
     check_length,
     check_weights,
+    parameters,
 )
-from mem1.agent.engines.vllm.served import parameters
 from mem1.agent.text import Codec
 from mem1.config_vllm import Vllm
 from mem1.errors import InputError
@@ -198,8 +198,8 @@ class VLLMEngine:
         try:
             self._steps()
         except BaseException as error:  # it is raised where something was asked for
-            asked: list[_Request | _Act] = [*self._running.values(), *self._delayed]
-            for one in asked:
+            lost: list[_Request | _Act] = [*self._running.values(), *self._delayed]
+            for one in lost:
                 one.done.set_exception(error)
             while (late := self._waiting.get()) is not None:
                 late.done.set_exception(error)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ class ServerProcess:
         self._guard: subprocess.Popen[bytes] | None = None
         self.key = secrets.token_hex(16)
         self.root = ""
+        self._began = 0  # where the log of the newest start begins
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
         self.start()
@@ -86,7 +88,7 @@ class ServerProcess:
         Raises:
             InputError: it ends, or does not answer in time; the message has the end of its log.
         """
-        self._end()
+        self.stop()
         port = _free_port()
         self.root = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-I", guard.__file__]
@@ -102,6 +104,7 @@ class ServerProcess:
             "PYTHONUNBUFFERED": "1",
         }
         with open(self._log, "ab") as log:
+            self._began = log.tell()
             self._guard = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -118,9 +121,6 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End it and all its processes; nothing happens if they have ended."""
-        self._end()
-
-    def _end(self) -> None:
         running, self._guard = self._guard, None
         if running is None:
             return
@@ -163,8 +163,9 @@ class ServerProcess:
         )
 
     def _end_of_log(self) -> str:
-        """What it said last that reads like an error, or its last line."""
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        """What it said last since its start that reads like an error, or its last line."""
+        said = self._log.read_bytes()[self._began :]
+        lines = said.decode("utf-8", errors="replace").splitlines()
         told = [line.strip() for line in lines if line.strip()]
         errors = [line for line in told if "Error" in line]
         return " ".join((errors or told or ["it said nothing"])[-1].split())[-400:]
@@ -176,11 +177,15 @@ def log_of(name: str, beside: Path) -> Path:
     return Path(logs, "vllm", f"{name}.log") if logs else beside / "vllm.log"
 
 
-def scratch_folder() -> Path:
-    """A new folder in memory, where there is one that files can be in."""
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A new folder, in memory where files can be in it; it is gone afterwards."""
     memory = Path("/dev/shm")
     usable = memory.is_dir() and os.access(memory, os.W_OK)
-    return Path(tempfile.mkdtemp(prefix="mem1-vllm-", dir=memory if usable else None))
+    with tempfile.TemporaryDirectory(
+        prefix="mem1-vllm-", dir=memory if usable else None, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
 
 
 def _python(settings: Vllm) -> str:
@@ -189,8 +194,8 @@ def _python(settings: Vllm) -> str:
     Raises:
         InputError: it does not exist, or none is named and this one has no vLLM.
     """
-    named = arguments.server_python(settings)
-    if named is not None:
+    named = settings.python or os.environ.get("MEM1_VLLM_PYTHON")
+    if named:
         if shutil.which(named) is None:
             raise InputError(
                 f"{named} is no Python: correct vllm.python, or the environment variable "

@@ -32,7 +32,7 @@ class WeightRoute:
 
     def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
-        self._key = os.environ.get("VLLM_API_KEY", "")
+        self._key = os.environ.get("VLLM_API_KEY", "").encode()
         self._lock = asyncio.Lock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -50,8 +50,8 @@ class WeightRoute:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Message, receive: Receive) -> tuple[int, dict[str, Any]]:
-        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        if self._key and not secrets.compare_digest(given, f"Bearer {self._key}"):
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if self._key and not secrets.compare_digest(given, b"Bearer " + self._key):
             return 401, {"error": "Unauthorized"}
         if scope["method"] != "POST":
             return 405, {"error": "POST weights here."}

@@ -5,15 +5,14 @@ weights that each token was sampled with; the routes of OpenAI's API do not. Ran
 belong to the request, so what is sampled does not depend on what else the server decodes.
 """
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from mem1.agent.engines.base import Output, Sampling, cut
+from mem1.agent.engines.parallel import side_by_side
 from mem1.agent.engines.vllm.arguments import check_version
 from mem1.agent.engines.vllm.base import (
     FIRST,
@@ -22,6 +21,7 @@ from mem1.agent.engines.vllm.base import (
     aborted,
     check_length,
     check_weights,
+    parameters,
 )
 from mem1.agent.engines.vllm.routes import PATH
 from mem1.agent.text import Codec
@@ -90,21 +90,7 @@ class ServedVLLM:
         """
         for context in contexts:
             check_length(len(context), sampling, self.address.most_tokens)
-        if len(contexts) == 1:
-            return [self._ask(list(contexts[0]), sampling, seeds[0])]
-        pool = ThreadPoolExecutor(min(AT_ONCE, max(1, len(contexts))))
-        try:
-            asked = [
-                pool.submit(self._ask, list(context), sampling, seed)
-                for context, seed in zip(contexts, seeds, strict=True)
-            ]
-            wait(asked, return_when=FIRST_EXCEPTION)
-        finally:
-            pool.shutdown(cancel_futures=True)
-        failed = [error for one in asked if not one.cancelled() and (error := one.exception())]
-        if failed:
-            raise failed[0]
-        return [one.result() for one in asked]
+        return side_by_side(self._ask, contexts, sampling, seeds, AT_ONCE)
 
     def load(self, path: str, version: str) -> None:
         """Let the server take the weights in the safetensors file ``path``, as ``version``.
@@ -159,20 +145,6 @@ class ServedVLLM:
         return cut(choice.token_ids, logprobs, self._codec, sampling)
 
 
-def parameters(sampling: Sampling, seed: int) -> dict[str, Any]:
-    """vLLM's parameters of sampling: nothing but the temperature decides."""
-    return {
-        "temperature": sampling.temperature,
-        "max_tokens": sampling.max_new_tokens,
-        "stop": list(sampling.stop),
-        "seed": seed,
-        "logprobs": 0,  # of the sampled tokens alone
-        "include_stop_str_in_output": True,
-        "skip_special_tokens": False,  # a tag can be one
-        "spaces_between_special_tokens": False,
-    }
-
-
 def _call(address: Address, path: str, body: Any = None) -> Any:
     """The answer of the server.
 
@@ -215,16 +187,3 @@ def reached(url: str, headers: dict[str, str], patience: Patience) -> Address:
                 f"docs/vllm.md."
             ) from error
     return Address(root, headers, model["id"], model["max_model_len"], patience)
-
-
-def authorization(variable: str | None) -> dict[str, str]:
-    """The header with the key in the environment variable ``variable``; none for None.
-
-    Raises:
-        InputError: the variable is not set.
-    """
-    if variable is None:
-        return {}
-    if not os.environ.get(variable):
-        raise InputError(f"vllm.key names the environment variable {variable}: set it to the key.")
-    return {"Authorization": f"Bearer {os.environ[variable]}"}

@@ -2,7 +2,8 @@
 """Stands in for the Python of an environment with vLLM: its processes, none of its numbers.
 
 It starts a child that starts a child, and answers the first questions that a server of vLLM is
-asked. PRETEND in the environment lets it fail, never answer, or have children deaf to SIGTERM.
+asked. PRETEND in the environment lets it fail (quiet: and say nothing), never answer, or have
+children deaf to SIGTERM.
 """
 
 import json
@@ -39,6 +40,8 @@ def main() -> None:
     if PRETEND == "fail":
         time.sleep(0.3)
         print("INFO: loading\nValueError: no room for a single block\nand more", flush=True)
+        sys.exit(1)
+    if PRETEND == "quiet":
         sys.exit(1)
     if PRETEND == "sleep":
         time.sleep(600)

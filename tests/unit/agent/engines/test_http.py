@@ -30,7 +30,7 @@ from tests.unit.agent.engines.openai_server import BASE, Served
 from tests.unit.retrieval.servers import Respond, scripted, send
 
 AGENT = Agent(max_context=4096, max_new_tokens=192, max_info=192, truncate_budget=400)
-QUICK = Patience(attempts=3, timeout=0.3, first=0.01, longest=0.02)
+QUICK = Patience(attempts=3, timeout=60, first=0.01, longest=0.02)
 ASKED = ([[5, 6, 7]], Sampling(0.0, 8), [1])
 WORLD = atlas.generate(World(entities_per_type=8, hops={1: 0.5, 2: 0.5}), 7, "test")
 TASKS = mixed_tasks(WORLD.questions, [1, 2], {1: 6, 2: 8}, Random(0), count=4)
@@ -102,7 +102,6 @@ def saying(value: Any, status: int = 200) -> Respond:
     [
         (saying(b"<html>"), r"gave no answer in 3 attempts \(the answer is no JSON\): start the"),
         (saying({"error": "down"}, 503), r"gave no answer in 3 attempts \(status 503"),
-        (stall, r"gave no answer in 3 attempts \(no answer within 0.3 s\)"),
         (break_off, r"gave no answer in 3 attempts \(the answer broke off"),
         (saying({"error": "too long"}, 400), r"refuses the request \(status 400.*too long"),
         (saying({"result": []}), r"does not speak OpenAI's API \(choices: Field required\)"),
@@ -119,6 +118,15 @@ def test_a_server_that_misbehaves_is_named_in_one_sentence(
     with scripted(respond) as url:
         engine = HTTPEngine(server_at(url), words, patience=QUICK)
         with pytest.raises(InputError, match=rf"^{url}/completions {sentence}"):
+            engine.generate(*ASKED)
+
+
+def test_a_server_that_never_answers_is_named_with_the_time_that_it_had(words: Codec) -> None:
+    patience = Patience(attempts=2, timeout=0.3, first=0.01, longest=0.02)
+    with scripted(stall) as url:
+        engine = HTTPEngine(server_at(url), words, patience=patience)
+        said = rf"^{url}/completions gave no answer in 2 attempts \(no answer within 0.3 s\)"
+        with pytest.raises(InputError, match=said):
             engine.generate(*ASKED)
 
 

@@ -164,6 +164,19 @@ def test_a_server_that_does_not_start_is_one_sentence(
     assert of(tmp_path) == []
 
 
+def test_what_an_earlier_start_said_is_no_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARK", str(tmp_path))
+    server = started(tmp_path)
+    with open(tmp_path / "vllm.log", "a", encoding="utf-8") as log:
+        log.write("RuntimeError: the engine has died\n")
+    monkeypatch.setenv("PRETEND", "quiet")
+    with pytest.raises(InputError, match=r"did not start \(it said nothing\)"):
+        server.start()
+    assert of(tmp_path) == []
+
+
 def test_a_server_that_does_not_answer_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

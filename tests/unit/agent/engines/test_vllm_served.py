@@ -14,7 +14,7 @@ from mem1.tasks import tokenizer
 from tests.unit.retrieval.servers import Respond, scripted, send
 
 CODEC = Codec(tokenizer.word_level())
-QUICK = Patience(attempts=2, timeout=0.3, first=0.01, longest=0.02)
+QUICK = Patience(attempts=2, timeout=60, first=0.01, longest=0.02)
 SAMPLING = Sampling(1.0, 8)
 IDS = CODEC.encode("<search> Answer </search> Answer Q1")
 
