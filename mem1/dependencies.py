@@ -76,10 +76,13 @@ def modules_of(command: str, root: Path = ROOT) -> list[Path]:
 
     Modules that only carry settings, messages and digests (``CARRIERS``) are left out, and so are
     packages whose ``__init__`` is empty. Relative imports are not followed: there are none.
+    Without such a command there are no files.
     """
     first = root / PACKAGE / f"{command}.py"
+    if not first.is_file():
+        return []
     found: set[Path] = set()
-    queue = {first} if first.is_file() else set()
+    queue = {first}
     while queue:
         path = queue.pop()
         found.add(path)
@@ -88,6 +91,9 @@ def modules_of(command: str, root: Path = ROOT) -> list[Path]:
 
 
 def code_digest(command: str, root: Path = ROOT) -> str:
-    """One digest over the sources of ``command`` and their places in the package."""
+    """One digest over the sources of ``command`` and their places in the package.
+
+    Without such a command it is that of no files, which is no other command's.
+    """
     files = modules_of(command, root)
     return json_digest([[f.relative_to(root).as_posix(), file_digest(f)] for f in files])

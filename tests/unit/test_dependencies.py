@@ -47,6 +47,12 @@ def test_digest_ignores_a_module_that_is_not_used(package):
     assert code_digest("act", package) == before
 
 
+def test_a_command_that_is_gone_has_another_digest_than_it_had(package):
+    before = code_digest("act", package)
+    (package / "mem1/act.py").unlink()
+    assert code_digest("act", package) != before
+
+
 def test_retrieval_is_behind_its_command_and_training_is_not():
     files = {path.relative_to(ROOT).as_posix() for path in modules_of("build_index")}
     assert "mem1/retrieval/bm25.py" in files
