@@ -44,3 +44,14 @@ def test_a_plain_run_goes_on_after_a_killed_one_and_makes_damaged_files_again(tm
     assert {path: path.read_bytes() for path in whole} == whole
     aside = tmp_path / "results/smoke/damaged/world/train/passages.jsonl"
     assert aside.read_bytes() == whole[damaged][:-5]
+
+
+def test_a_section_that_is_gone_is_written_again_and_repeats_nothing(tmp_path):
+    copy = copy_to(tmp_path, stand_ins=False)
+    assert copy.snakemake(*SMOKE).returncode == 0
+    section, made = tmp_path / "results/smoke/config/world.json", tmp_path / WORLD / "manifest.json"
+    text, since = section.read_bytes(), made.stat().st_mtime_ns
+    section.unlink()
+    assert copy.snakemake(*SMOKE).returncode == 0
+    assert section.read_bytes() == text
+    assert made.stat().st_mtime_ns == since

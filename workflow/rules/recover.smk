@@ -17,7 +17,7 @@ def recover():
     dry = workflow.output_settings.dryrun
     if not workflow.is_main_process or not (dry or runs.take_over(Path(".snakemake"))):
         return
-    for path, text in [] if dry else altered_sections():
+    for path, text in [] if dry else lost_sections():
         write_text(path, text)
     for found in damage.find(Path(P)):
         todo = "to be made again"
@@ -27,17 +27,20 @@ def recover():
         print(told, file=sys.stderr, flush=True)
 
 
-def altered_sections():
-    """Frozen sections that do not say what the configuration does, and what it says.
+def lost_sections():
+    """Frozen sections that were made here and do not say what the configuration does, with that.
 
-    They are damaged, or older. Snakemake compares what it reads with what it read before: a
-    section that is repaired repeats nothing, one with other settings what depends on it.
+    They are gone, damaged, or older. Snakemake compares what it reads with what it read before: a
+    section that is repaired repeats nothing, one with other settings what depends on it. Left to
+    it, one that is gone is not missed, or repeats a training.
     """
-    for path in Path(P, "config").glob("*.json"):
+    traces = [("config", "*.json"), ("benchmarks/freeze", "*.tsv")]
+    made = {path.stem for folder, name in traces for path in Path(P, folder).glob(name)}
+    for stage in sorted(made):
         try:
-            settings = stages.frozen(CONFIG, path.stem)
+            settings = stages.frozen(CONFIG, stage)
         except (InputError, KeyError):
-            continue  # of a stage that there is no more
-        text = f"{one_line(settings)}\n"
-        if path.read_bytes() != text.encode():
+            continue  # there is no such stage any more
+        path, text = Path(P, "config", f"{stage}.json"), f"{one_line(settings)}\n"
+        if not path.is_file() or path.read_bytes() != text.encode():
             yield path, text
