@@ -233,8 +233,8 @@ class Config(Section):
                     f"or learns from start from base or scratch"
                 )
             settings = self.settings_of(name)
-            if isinstance(settings, Sft) and settings.teacher is not None:
-                self._check_teacher(name, settings.teacher)
+            if isinstance(settings, Sft):
+                self._check_demonstrations(name, settings.teacher)
             _check_packing(f"runs.{name}", run, settings)
         return self
 
@@ -316,9 +316,20 @@ class Config(Section):
             raise InputError("The section webshop is null: fill it in.")
         return self.webshop
 
-    def _check_teacher(self, name: str, teacher: str) -> None:
+    def learners(self, teacher: str) -> list[str]:
+        """The runs that learn from the system ``teacher``."""
+        return [k for k in self.runs if getattr(self.settings_of(k), "teacher", None) == teacher]
+
+    def _check_demonstrations(self, name: str, teacher: str | None) -> None:
         """Refuse a teacher whose trajectories are no examples for the run ``name``."""
-        policy = self.runs[name].policy
+        policy, prompt = self.runs[name].policy, self.runs[name].prompt
+        if teacher is None:
+            if prompt is not None:
+                raise ValueError(
+                    f"runs.{name} has the prompt {prompt} and no teacher: demonstrations of the "
+                    f"script have the short form; name a teacher, or take the prompt away"
+                )
+            return
         system = self.systems.get(teacher)
         if system is None or (system.policy, system.environment) != (policy, "wiki"):
             fitting = [k for k, s in self.systems.items() if s.policy == policy]
@@ -326,10 +337,17 @@ class Config(Section):
                 f"runs.{name} has the teacher {teacher!r}: name a system of policy {policy} and "
                 f"environment wiki (of that policy: {fitting}), or null"
             )
-        if system.prompt == "deepresearcher":
+        if (system.prompt == "deepresearcher") != (prompt == "deepresearcher"):
             raise ValueError(
                 f"runs.{name} has the teacher {teacher!r}, whose prompt has other tags than the "
-                f"run: give it another prompt"
+                f"run: give one of them another prompt"
+            )
+        learners = self.learners(teacher)
+        if any(self.runs[learner].prompt != prompt for learner in learners):
+            raise ValueError(
+                f"The runs {' and '.join(learners)} have different prompts and one teacher, "
+                f"{teacher!r}, whose trajectories are kept in one form: give them one prompt, or "
+                f"each a system of its own as teacher"
             )
 
     def _before(self, name: str) -> set[str]:

@@ -21,6 +21,7 @@ Policy = Literal["mem1", "full", "truncate", "amem", "summary", "overwrite"]
 PromptFormat = Literal[
     "mem1", "full", "search-r1", "deepresearcher", "instruct", "shop", "shop-full", "shop-instruct"
 ]
+LongPrompt = Literal["instruct", "search-r1", "deepresearcher"]
 EnvironmentName = Literal["wiki", "web", "webshop"]
 EngineName = Literal["hf", "vllm", "vllm-server", "http", "oracle-reader"]
 LOADED: frozenset[EngineName] = frozenset({"hf", "vllm", "vllm-server"})  # from a folder
@@ -37,17 +38,11 @@ class Run(Section):
     changes: dict[str, Any] = Field(
         default={}, description="settings of the section of its stage that this run has otherwise"
     )
-    prompt: Literal["instruct", "search-r1", "deepresearcher"] | None = Field(
+    prompt: LongPrompt | None = Field(
         default=None,
-        description="stage rl: form of prompt, turns and tags; null: the short one of its policy, "
-        "for small models",
+        description="stage rl, or sft with a teacher: form of prompt, turns and tags; null: the "
+        "short one of its policy, for small models",
     )
-
-    @model_validator(mode="after")
-    def _prompt_of_rl(self) -> "Run":
-        if self.prompt is not None and self.stage != "rl":
-            raise ValueError("prompt is for runs of stage rl: demonstrations have the short form")
-        return self
 
     @model_serializer(mode="wrap")
     def _without_prompt(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

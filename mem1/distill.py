@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
 
     from mem1 import manifest, provenance, records
     from mem1.agent import context, settings, text
+    from mem1.agent.formats.catalogue import FORMATS
     from mem1.agent.formats.short import SHORT
     from mem1.agent.retelling import retold
     from mem1.envs.search import SearchEnvironment
@@ -75,7 +76,7 @@ def main(argv: Sequence[str]) -> None:
     if not tasks:
         raise InputError(f"{args.questions} has fewer questions than one task of {run.horizons}.")
     codec = text.load_codec(args.student)
-    form = SHORT[run.teacher.policy]
+    form = FORMATS[run.prompt or run.teacher.policy]
     output = args.output_dir / "demonstrations.jsonl"
     kept = output.with_name(f".{output.name}.partial")
     with systems.opened(run.teacher, args.system, tasks, args) as teacher:

@@ -10,7 +10,15 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from mem1.config import Agent, Config
 from mem1.config_learning import Filter, Section
 from mem1.config_retrieval import Retrieval, Split
-from mem1.config_systems import EngineName, Policy, PromptFormat, Revision, Server, System
+from mem1.config_systems import (
+    EngineName,
+    LongPrompt,
+    Policy,
+    PromptFormat,
+    Revision,
+    Server,
+    System,
+)
 from mem1.config_vllm import Vllm
 from mem1.config_webshop import Shop
 from mem1.errors import InputError
@@ -155,6 +163,9 @@ class DistillRun(Section):
     """A system that teaches: what it tries, and what is kept of it."""
 
     teacher: EvaluationRun
+    prompt: LongPrompt | None = Field(
+        default=None, description="form of those who learn from it; null: the short one"
+    )
     horizons: list[int] = Field(
         min_length=1, description="objectives of its tasks, drawn uniformly"
     )
@@ -172,6 +183,7 @@ def distill_run(config: Config, system_name: str) -> DistillRun:
     horizons = sorted(set(config.sft.horizons))
     return DistillRun(
         teacher=evaluation_run(config, system_name, "train"),
+        prompt=next((config.runs[k].prompt for k in config.learners(system_name)), None),
         horizons=horizons,
         max_turns={horizon: config.tasks.turns_for(horizon) for horizon in horizons},
         tasks=config.distill.tasks,

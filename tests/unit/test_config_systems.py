@@ -113,6 +113,16 @@ def test_a_teacher_tries_tasks_of_the_horizons_that_are_learned(tmp_path: Path) 
     assert run.teacher.retrieval.url == "http://127.0.0.1:1"
 
 
+def test_demonstrations_are_told_in_the_prompt_of_those_who_learn_from_them(tmp_path: Path) -> None:
+    changes = "runs: {sft-mem1: {prompt: instruct, changes: {teacher: new}}}"
+    row = system("engine: hf, model: models/base, horizons: []")
+    assert distill_run(load_with(tmp_path, f"{changes}\n{row}"), "new").prompt == "instruct"
+    more = "other: {stage: sft, policy: mem1, start: base, seed: 0, changes: {teacher: new}}"
+    both = changes.replace("runs: {", f"runs: {{{more}, ")
+    with pytest.raises(InputError, match=r"The runs .* have different prompts and one teacher"):
+        load_with(tmp_path, f"{both}\n{row}")
+
+
 def test_the_prompt_of_a_run_is_in_its_section_where_it_is_another_one(tmp_path: Path) -> None:
     plain = stages.frozen(load_with(tmp_path, "{}"), "run-rl-mem1").model_dump(mode="json")
     assert "prompt" not in plain["run"]  # sections of runs that have none stay as they were
@@ -125,7 +135,7 @@ def test_the_prompt_of_a_run_is_in_its_section_where_it_is_another_one(tmp_path:
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
-        ("runs: {sft-mem1: {prompt: instruct}}", "prompt is for runs of stage rl"),
+        ("runs: {sft-mem1: {prompt: instruct}}", "has the prompt instruct and no teacher"),
         ("webshop: {runs: {shop-rl-mem1: {prompt: instruct}}}", "prompt is for questions"),
         ("runs: {rl-mem1: {prompt: shop}}", "Input should be 'instruct'"),
     ],

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from mem1 import distill, train_sft
+from mem1.agent.formats.catalogue import FORMATS
 from mem1.agent.text import load_codec
 from mem1.config_learning import Filter
 from mem1.config_retrieval import Retrieval
 from mem1.errors import InputError
 from mem1.provenance import read_json, write_json
-from mem1.records import Score, StepMetrics, Trajectory, Turn, read_jsonl, write_jsonl
+from mem1.records import Score, StepMetrics, Task, Trajectory, Turn, read_jsonl, write_jsonl
 from mem1.retrieval import bm25
 from mem1.train.demonstrations import Recorded, vocabulary
 from mem1.train.model import load_model
@@ -127,6 +128,24 @@ def test_a_teacher_with_another_tokenizer_is_taken_down_in_the_students_tokens(
             assert turn.context[: len(one.prompt)] == one.prompt
             assert turn.output == codec.encode(turn.text)
             assert turn.info == codec.encode(turn.info_text)
+
+
+def test_a_teacher_with_another_prompt_is_told_in_the_form_of_the_run(tmp_path: Path) -> None:
+    bytes_ = bytewise(tmp_path / "bytes")
+    wide = AGENT.model_copy(update={"max_new_tokens": 600, "max_info": 900, "max_context": 30000})
+    oracle = {"engine": "oracle-reader", "agent": wide.model_dump(mode="json")}
+    arguments = inputs(tmp_path, oracle)
+    section = read_json(tmp_path / "distill.json")
+    write_json(tmp_path / "distill.json", section | {"prompt": "instruct"})
+    distill.main([*arguments, "--tokenizer", str(bytes_), "--student", str(bytes_)])
+    told = read_jsonl(tmp_path / "made" / "demonstrations.jsonl", Trajectory)
+    assert told
+    spoken = FORMATS["instruct"].prompt(
+        Task(id="t", split="train", questions=WORLD.questions[:1], max_turns=4), load_codec(bytes_)
+    )
+    for one in told:
+        assert one.prompt[:100] == spoken[:100]
+        assert all(turn.context[: len(one.prompt)] == one.prompt for turn in one.turns)
 
 
 def test_a_filter_that_nothing_passes_says_so_and_keeps_what_was_played(tmp_path: Path) -> None:
