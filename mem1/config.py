@@ -281,7 +281,12 @@ class Config(Section):
                 raise ValueError(f"webshop.{kind}.{both[0]} is in {kind} too: rename one of them")
         self.shop_agent()
         for name, run in shop.runs.items():
-            _check_packing(f"webshop.runs.{name}", run, self.shop_settings_of(name))
+            settings = self.shop_settings_of(name)
+            if isinstance(settings, Rl) and settings.format_reward:
+                raise ValueError(
+                    f"webshop.runs.{name} has format_reward, which is for questions: take it away"
+                )
+            _check_packing(f"webshop.runs.{name}", run, settings)
         return self
 
     def settings_of(self, name: str) -> Sft | Rl:
@@ -298,7 +303,8 @@ class Config(Section):
         """``settings_of`` for a run of the section webshop."""
         shop = self.needed_webshop()
         run = shop.runs[name]
-        rl = changed(self.rl, shop.rl, "webshop", "rl")
+        of_questions = self.rl.model_copy(update={"format_reward": False})
+        rl = changed(of_questions, shop.rl, "webshop", "rl")
         section: ShopSft | Rl = shop.sft if run.stage == "sft" else rl
         return changed(section, run.changes, "webshop", "runs", name, "changes")
 

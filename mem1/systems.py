@@ -64,10 +64,11 @@ def opened(
         InputError: an argument is missing or does not belong to this engine, a file is missing or
             damaged, or the model cannot be had.
     """
-    from mem1.agent import text
+    from mem1.agent import context, text
     from mem1.agent.formats.catalogue import FORMATS
     from mem1.agent.memory import catalogue
     from mem1.envs.search import SearchEnvironment
+    from mem1.provenance import read_json
 
     if (run.engine in LOADED and run.hub is None) != (arguments.model is not None):
         raise InputError(
@@ -94,6 +95,9 @@ def opened(
         else:  # a server that only chats marks messages itself
             chats = run.server is not None and run.server.api == "chat"
             codec = text.load_codec(folder, chat=not chats)
+        if run.engine in LOADED:
+            shape = read_json(folder / "config.json")
+            context.check_positions(shape.get("max_position_embeddings"), run.agent)
         policy = catalogue.policy(run.policy, run.agent, codec, form)
         if run.vllm is not None:
             engine, batch = _vllm(run, run.vllm, name, folder, codec, arguments, stack), run.batch

@@ -5,6 +5,7 @@ A template is a Jinja program that comes with a tokenizer; transformers runs it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from mem1.provenance import read_json
 
 FILE = "chat_template.jinja"  # beside the tokenizer, or its text in tokenizer_config.json
 _SPECIALS = ("bos_token", "eos_token", "pad_token", "unk_token")
-_DAY = "26 Jul 2024"  # what some templates print as today's: a run must not depend on the day
+_DAY = datetime(2024, 7, 26)  # what some templates print as today: a run must not depend on it
 _MARKS = ("mem1-said", "mem1-told")  # stand for messages where a template is taken apart
 
 
@@ -67,7 +68,8 @@ class ChatTemplate:
                 conversations=[conversation],
                 chat_template=self.source,
                 add_generation_prompt=True,
-                date_string=_DAY,
+                date_string=f"{_DAY:%d %b %Y}",
+                strftime_now=_DAY.strftime,
                 **self.specials,
             )
         except TemplateError as error:

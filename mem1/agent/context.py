@@ -180,6 +180,19 @@ def policy(name: Policy, agent: Agent) -> ContextPolicy:
     return known[name](agent)
 
 
+def check_positions(positions: int | None, agent: Agent) -> None:
+    """Refuse a model of so many ``positions`` if a context with its output may have more.
+
+    Raises:
+        InputError: it may.
+    """
+    if positions is not None and positions < agent.max_context:
+        raise InputError(
+            f"agent.max_context is {agent.max_context}, and the model has {positions} positions: "
+            f"lower agent.max_context, or use a model with more."
+        )
+
+
 def full_context(context: Sequence[int], agent: Agent) -> bool:
     """Whether ``context`` leaves less than ``agent.max_new_tokens`` for the next output."""
     return len(context) + agent.max_new_tokens > agent.max_context

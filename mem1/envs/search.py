@@ -17,6 +17,8 @@ from mem1.errors import InputError
 from mem1.records import Passage, Task
 from mem1.retrieval.base import Retriever
 
+LONGEST_QUERY = 2_000  # characters that are searched for: servers refuse much longer queries
+
 
 class SearchEnvironment:
     """Answers searches with the ``k`` best passages of ``retriever``."""
@@ -37,7 +39,7 @@ class SearchEnvironment:
             InputError: ``agent.max_info`` does not even hold an info of one sentence.
         """
         asked = [r.action.searches if r.action.kind == "search" else () for r in requests]
-        queries = [query for one in asked for query in one]
+        queries = [query[:LONGEST_QUERY] for one in asked for query in one]
         found = iter(self._retriever.search(queries, self._k) if queries else [])
         observations = []
         for request, own in zip(requests, asked, strict=True):

@@ -73,8 +73,11 @@ class WebRetriever:
         found = reply.value.get("organic", []) if isinstance(reply.value, dict) else None
         if not isinstance(found, list):
             raise InputError(f"{self._url} does not speak Serper's format: correct it.")
-        passages = {p.id: p for p in reversed([_passage(item) for item in found]) if p.id}
-        best_first = list(reversed(passages.values()))[: self._results]
+        passages: dict[str, Passage] = {}
+        for passage in map(_passage, found):
+            if passage.id:
+                passages.setdefault(passage.id, passage)  # the first is the best of equal ones
+        best_first = list(passages.values())[: self._results]
         return [Hit(passage, -float(rank)) for rank, passage in enumerate(best_first)]
 
 

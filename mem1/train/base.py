@@ -10,6 +10,10 @@ row of its own (views are Markov: one turn of a long task costs no more than one
 task), a trajectory under ``full`` is one row. Position ids start at a random offset.
 Small worlds are mixed and each is used for a few tasks only: a model that meets a fact again
 and again learns it by heart instead of reading it.
+
+The committed model also learned to predict earlier outputs, which under ``mem1`` stand right behind
+the prompt, so that any turn's state looks to it like a first one. Warm starts in the shop leave
+those out (``train.shop``), which helped there; this recipe is that of the committed weights.
 """
 
 from collections.abc import Iterator, Sequence

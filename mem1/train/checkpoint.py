@@ -2,7 +2,7 @@
 
 The folder is not an output of the workflow, which would delete it when a job fails.
 Nothing random has to be kept beside the step: all streams are named by seed and step. The
-state of torch's generator in each process is kept all the same, for models with dropout.
+state of torch's generator on the CPU is kept all the same, for models with dropout.
 
 Of several processes each writes its own part, a file; then the first one writes the manifest,
 which names all parts by digest. A folder that is used by several nodes lies on a file system
@@ -70,7 +70,7 @@ class Checkpoints:
     ) -> None:
         self.folder = folder
         self._identity = identity
-        self._accepted = accepted
+        self.accepted = accepted
         self._processes = processes
 
     @contextmanager
@@ -163,7 +163,7 @@ class Checkpoints:
         """
         found = manifest.identity
         for name in sorted(found.keys() | self._identity.keys()):
-            if found.get(name) != self._identity.get(name) and name not in self._accepted:
+            if found.get(name) != self._identity.get(name) and name not in self.accepted:
                 raise InputError(
                     f"{self._path(step)} belongs to a training with another {name}: restore that, "
                     f"remove the folder {self.folder} to start from the beginning, or go on all "

@@ -7,6 +7,7 @@ knows nothing of it. Sampling is at the temperature of the loss, without top-p o
 recorded log-probabilities are those of the policy that is trained.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,14 +35,23 @@ MALFORMED = -1.0  # reward of a trajectory that a malformed output ended
 
 
 def order(tasks: Sequence[Task], count: int, step: int, seed: int) -> list[Task]:
-    """The ``count`` tasks of ``step``: the panel shuffled anew for each pass over it."""
+    """The ``count`` tasks of ``step``: the panel shuffled anew for each pass over it.
+
+    A task that is there again has another id: its random numbers are then others as well.
+    """
     places = range(step * count, (step + 1) * count)
     epochs = range(places[0] // len(tasks), places[-1] // len(tasks) + 1)
     shuffled = {
         epoch: stream(seed, "epoch", epoch).sample(range(len(tasks)), len(tasks))
         for epoch in epochs  # one or two, unless a step is longer than a pass
     }
-    return [tasks[shuffled[place // len(tasks)][place % len(tasks)]] for place in places]
+    chosen, seen = [], Counter[str]()
+    for place in places:
+        task = tasks[shuffled[place // len(tasks)][place % len(tasks)]]
+        seen[task.id] += 1
+        again = {"id": f"{task.id}-again-{seen[task.id] - 1}"}
+        chosen.append(task if seen[task.id] == 1 else task.model_copy(update=again))
+    return chosen
 
 
 def rewards(trajectories: Sequence[Trajectory]) -> Tensor:

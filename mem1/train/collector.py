@@ -43,7 +43,7 @@ def opened(
         model = engine_arguments(
             settings,
             _without_weights(job, scratch / "model"),
-            max_tokens=_longest(job, arena),
+            max_tokens=arena.agent.max_context,
             temperature=rl.temperature,
             weights=False,
             gpu=gpu,
@@ -97,9 +97,3 @@ def _without_weights(job: Job, folder: Path) -> Path:
     for path in files(job.tokenizer):
         shutil.copyfile(path, folder / path.name)
     return folder
-
-
-def _longest(job: Job, arena: Arena) -> int:
-    """Tokens of a context with its output, at most."""
-    positions = getattr(job.model.config, "max_position_embeddings", None)
-    return min(arena.agent.max_context, positions or arena.agent.max_context)

@@ -10,6 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from mem1 import manifest
+from mem1.agent.context import check_positions
 from mem1.agent.text import Codec, load_codec
 from mem1.dependencies import code_digest
 from mem1.errors import InputError
@@ -128,7 +129,12 @@ class Job(Generic[R]):
 
 
 def _place(model: PreTrainedModel, run: TrainingRun | ShopRun, processes: Processes) -> None:
-    """Put ``model`` on the device; under ZeRO-3 it goes there in parts (``players``)."""
+    """Put ``model`` on the device; under ZeRO-3 it goes there in parts (``players``).
+
+    Raises:
+        InputError: it has fewer positions than the agent's contexts.
+    """
+    check_positions(getattr(model.config, "max_position_embeddings", None), run.agent)
     if run.rl is None or run.rl.engine == "plain":
         torch.nn.Module.to(model, processes.device)
 

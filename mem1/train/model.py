@@ -12,14 +12,13 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
-from mem1.agent.text import Codec, load_codec
+from mem1.agent.text import Codec, files, load_codec
 from mem1.config import Model
 from mem1.errors import InputError
 from mem1.provenance import file_digest, read_json, replacing, write_json
 from mem1.seeding import derive
 
 WEIGHTS, DIGEST = "model.safetensors", "digest.json"
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
 def new_model(settings: Model, vocabulary: int, seed: int) -> PreTrainedModel:
@@ -46,8 +45,8 @@ def save_model(model: PreTrainedModel, tokenizer: Path, folder: Path) -> None:
     """Write weights (fp32), shape, tokenizer and digest to ``folder``, whole or not at all."""
     with replacing(folder) as temporary:
         model.save_pretrained(temporary)
-        for name in TOKENIZER:
-            shutil.copyfile(tokenizer / name, temporary / name)
+        for path in files(tokenizer):
+            shutil.copyfile(path, temporary / path.name)
         write_json(temporary / DIGEST, {WEIGHTS: file_digest(temporary / WEIGHTS)})
 
 

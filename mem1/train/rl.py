@@ -111,7 +111,7 @@ class RlTraining:
         values |= means(terms)
         if critic is not None:
             values |= critic.learn(rate(number, settings.steps, critic.settings.optimizer))
-        values["rate"] = factor * settings.optimizer.lr
+        values["rate"] = factor * settings.optimizer.lr if learns else 0.0
         updated = time.perf_counter()
         sampled = len(experience.order)
         values["machine/rollout_tokens_per_s"] = sampled / (collected - started)

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from tqdm import tqdm
 
-from mem1.errors import StoppedError
+from mem1.errors import InputError, StoppedError
 from mem1.records import StepMetrics, write_jsonl
 from mem1.tracking import Live
 from mem1.train.checkpoint import Checkpoints
@@ -105,7 +105,7 @@ def train(
         saved = checkpoints.latest()
         if saved is not None:
             done, states = saved
-            trainee.restore(states)
+            _restore(trainee, states, checkpoints)
             metrics = [
                 StepMetrics(step=row["step"], values=row["values"]) for row in states[0]["metrics"]
             ]
@@ -143,8 +143,26 @@ def _refuse(name: str, step: int, wrong: str | None, checkpoints: Checkpoints) -
     """Stop a training of which ``wrong`` is true, also one that is started again as it is."""
     if wrong:
         raise StoppedError(
-            f"{name} stopped after step {step}: {wrong}. Its state is in {checkpoints.folder}."
+            f"{name} stopped after step {step}: {wrong}. Its state is in {checkpoints.folder}: "
+            f"remove that to begin again."
         )
+
+
+def _restore(trainee: Resumable, states: Sequence[dict], checkpoints: Checkpoints) -> None:
+    """Put ``states`` back.
+
+    Raises:
+        InputError: a checkpoint that was accepted has other parts, or weights of other shapes.
+    """
+    try:
+        trainee.restore(states)
+    except (KeyError, ValueError, RuntimeError) as error:
+        if not checkpoints.accepted:
+            raise
+        raise InputError(
+            f"{checkpoints.folder} is of another kind of training (engine, estimator or shape of "
+            f"the model), which --accept cannot bridge: remove it to start from the beginning."
+        ) from error
 
 
 def _append(path: Path, row: StepMetrics) -> None:

@@ -114,7 +114,10 @@ class PlainTrainee(Trainee[M]):
         [state] = states
         self._model.load_state_dict(state["model"])
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            own = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
             optimizer.load_state_dict(saved)
+            for group, settings in zip(optimizer.param_groups, own, strict=True):
+                group.update(settings)  # accepted with another learning rate, it goes on with that
 
 
 def refuse_infinite(norm: float) -> None:

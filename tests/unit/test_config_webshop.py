@@ -28,6 +28,7 @@ def load_with(folder: Path, overlay: str):
         ("systems: {shop-amem: {horizons: [1]}}", "a shop has no oracle-reader and no horizons"),
         ("sft: {products: 900}", "less than or equal to 800"),
         ("rl: {stepps: 3}", "stepps"),
+        ("rl: {format_reward: true}", "has format_reward, which is for questions"),
     ],
 )
 def test_a_section_that_contradicts_itself_is_refused(tmp_path, inside, message) -> None:
@@ -62,3 +63,8 @@ def test_stitched_rows_are_for_policy_mem1_only(tmp_path) -> None:
         load_with(tmp_path, "webshop: {rl: {packing: stitched}}\n")
     only_mem1 = "webshop: {runs: {shop-rl-mem1: {changes: {packing: stitched}}}}\n"
     assert load_with(tmp_path, only_mem1).webshop is not None
+
+
+def test_the_format_reward_of_questions_is_none_of_the_shop(tmp_path) -> None:
+    config = load_with(tmp_path, "rl: {format_reward: true}")
+    assert not config.shop_settings_of("shop-rl-mem1").format_reward

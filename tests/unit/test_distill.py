@@ -148,6 +148,17 @@ def test_a_teacher_with_another_prompt_is_told_in_the_form_of_the_run(tmp_path: 
         assert all(turn.context[: len(one.prompt)] == one.prompt for turn in one.turns)
 
 
+def test_a_model_with_too_few_positions_is_not_trained(tmp_path: Path) -> None:
+    distill.main([*inputs(tmp_path, {"engine": "hf"}), "--model", str(BASE)])
+    arguments = training(tmp_path)
+    section = read_json(tmp_path / "run.json")
+    wide = {**section["agent"], "max_context": 9000}
+    write_json(tmp_path / "run.json", section | {"agent": wide})
+    made = tmp_path / "made" / "demonstrations.jsonl"
+    with pytest.raises(InputError, match="max_context is 9000, and the model has 8192 positions"):
+        train_sft.main([*arguments, "--demonstrations", str(made)])
+
+
 def test_a_filter_that_nothing_passes_says_so_and_keeps_what_was_played(tmp_path: Path) -> None:
     arguments = inputs(tmp_path, {"engine": "oracle-reader"})
     section = read_json(tmp_path / "distill.json")

@@ -123,6 +123,17 @@ def test_a_changed_setting_refuses_to_go_on(
         evaluate.main(arguments)
 
 
+def test_a_model_with_too_few_positions_is_refused_before_anything_is_played(
+    tmp_path: Path,
+) -> None:
+    arguments = make_inputs(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    limits = {**config["agent"], "max_context": 9000}
+    write_json(tmp_path / "config.json", {**config, "engine": "hf", "agent": limits})
+    with pytest.raises(InputError, match="max_context is 9000, and the model has 8192 positions"):
+        evaluate.main([*arguments, "--model", "models/base", "--tokenizer", "models/base"])
+
+
 def test_an_engine_that_needs_a_model_asks_for_it(tmp_path: Path) -> None:
     arguments = make_inputs(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())

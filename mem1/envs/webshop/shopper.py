@@ -1,6 +1,6 @@
 """A shopper who knows the answer: it buys each goal's own product with the goal's options.
 
-For demonstrations, and to test a shop: it earns 1.0 on every goal that can be met in full.
+To test a shop: it earns 1.0 on every goal that can be met in full.
 """
 
 from mem1.envs.webshop import pages

@@ -73,8 +73,9 @@ def test_special_tokens_are_there_by_name(tmp_path: Path, chatting: Codec) -> No
     assert found.request("U").startswith("<B><|im_start|>user")
 
 
-def test_a_template_cannot_ask_for_the_day() -> None:
-    dated = "{{ date_string if date_string is defined else strftime_now('%d') }}" + CHAT
+@pytest.mark.parametrize("asked", ["date_string", "strftime_now('%d %b %Y')"])
+def test_a_template_cannot_ask_for_the_day(asked: str) -> None:
+    dated = f"{{{{ {asked} }}}}{CHAT}"
     assert ChatTemplate(dated).request("U").startswith("26 Jul 2024<|im_start|>")
 
 

@@ -16,7 +16,7 @@ from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.config_systems import SHOPS
 from mem1.envs.base import Request
-from mem1.envs.search import SearchEnvironment
+from mem1.envs.search import LONGEST_QUERY, SearchEnvironment
 from mem1.errors import InputError
 from mem1.records import Passage, Question, Task
 from mem1.retrieval.base import Hit
@@ -69,6 +69,13 @@ def passage(name: str, title: str, text: str) -> Passage:
 
 A = passage("a", "Ada", "Ada lives in red.")
 B = passage("b", "Bo", "Bo likes blue.")
+
+
+def test_an_endless_query_is_searched_for_by_its_beginning() -> None:
+    retriever = Fixed(A)
+    environment(retriever).step([Request(TASK, 5, Action("search", "=" * 40_000))])
+    [[query]] = retriever.calls
+    assert query == "=" * LONGEST_QUERY
 
 
 def test_an_info_holds_the_hint_and_numbered_passages() -> None:

@@ -62,6 +62,11 @@ def test_results_keep_their_order_and_are_cut_to_k() -> None:
     assert [p.id[-1] for p in found({"organic": organic}, k=2)] == ["3", "1"]
 
 
+def test_a_result_that_is_there_twice_has_its_first_place() -> None:
+    organic = [{**RESULT, "link": f"https://a.invalid/{n}"} for n in (3, 1, 3)]
+    assert [p.id[-1] for p in found({"organic": organic})] == ["3", "1"]
+
+
 @pytest.mark.parametrize(
     ("organic", "texts"),
     [

@@ -12,7 +12,7 @@ from mem1.agent.text import Codec
 from mem1.config import Agent
 from mem1.config_learning import Critic, Optimizer, Rl, Sft
 from mem1.envs.search import SearchEnvironment
-from mem1.errors import StoppedError
+from mem1.errors import InputError, StoppedError
 from mem1.records import StepMetrics, read_jsonl
 from mem1.retrieval.bm25 import BM25Retriever
 from mem1.tasks.atlas import World
@@ -109,6 +109,36 @@ def flat(state: dict, prefix: str = "") -> dict[str, torch.Tensor]:
         elif isinstance(value, dict | list):
             found |= flat(value, f"{prefix}/{name}")
     return found
+
+
+def test_a_run_that_goes_on_with_another_learning_rate_uses_it(words: Codec) -> None:
+    def trainee(lr: float):
+        settings = OPTIMIZER.model_copy(update={"lr": lr, "weight_decay": 0.0})
+        return plain(Actor(new_model(MODEL, words.size, 0)), settings)
+
+    first, second = trainee(1e-2), trainee(0.0)
+    for value in first.module.parameters():
+        value.grad = torch.ones_like(value)
+    first.update(1.0)
+    second.restore([first.state()])
+    before = {name: value.clone() for name, value in second.weights()}
+    for value in second.module.parameters():
+        value.grad = torch.ones_like(value)
+    second.update(1.0)
+    assert all(torch.equal(before[name], value) for name, value in second.weights())
+
+
+def test_a_checkpoint_of_another_kind_of_training_is_one_sentence(
+    reinforce: Make, ppo: Make, tmp_path: Path
+) -> None:
+    def train(make: Make, steps: int, accepted: list[str]) -> None:
+        trainee, step = make()
+        checkpoints = Checkpoints(tmp_path, {"is": "x"}, accepted)
+        session.train("test", steps, step, trainee, checkpoints, 1, lambda _: Live())
+
+    train(reinforce, 1, [])
+    with pytest.raises(InputError, match="another kind of training"):
+        train(ppo, 2, ["configuration"])
 
 
 @pytest.mark.parametrize("kind", ["sft", "reinforce", "ppo"])
@@ -208,7 +238,7 @@ def test_only_the_critic_learns_in_its_warm_up(
         return torch.cat([value.flatten() for value in trainee.state()[part]["model"].values()])
 
     before = weights("policy"), weights("critic")
-    step(0)
+    assert step(0)["rate"] == 0.0
     assert torch.equal(weights("policy"), before[0])
     assert not torch.equal(weights("critic"), before[1])
     step(1)
@@ -268,19 +298,30 @@ def test_policy_counts_as_collapsed_after_rounds_in_a_row(shares: list[float], s
 def test_tasks_are_passed_over_in_whole_epochs(world: World) -> None:
     tasks = mixed_tasks(world.questions, [1], TURNS, Random(1), count=6)
 
-    seen = [task.id for step in range(3) for task in collect.order(tasks, 4, step, seed=0)]
+    played = [task for step in range(3) for task in collect.order(tasks, 4, step, seed=0)]
+    seen = [task.questions[0].id for task in played]
 
-    assert sorted(seen[:6]) == sorted(seen[6:]) == sorted(task.id for task in tasks)
+    assert sorted(seen[:6]) == sorted(seen[6:]) == sorted(t.questions[0].id for t in tasks)
     assert seen[:6] != seen[6:]
 
 
 def test_a_step_can_be_longer_than_the_panel(world: World) -> None:
     tasks = mixed_tasks(world.questions, [1], TURNS, Random(1), count=4)
 
-    one, more = ([task.id for task in collect.order(tasks, count, 0, seed=0)] for count in (4, 10))
+    one, more = (collect.order(tasks, count, 0, seed=0) for count in (4, 10))
 
     assert one == more[:4]
-    assert sorted(more[:4]) == sorted(more[4:8]) == sorted(task.id for task in tasks)
+    prompts = [[task.questions for task in more[place : place + 4]] for place in (0, 4)]
+    expected = [task.questions for task in tasks]
+    assert all(sorted(found, key=str) == sorted(expected, key=str) for found in prompts)
+
+
+def test_a_task_that_is_there_twice_samples_other_outputs(world: World) -> None:
+    tasks = mixed_tasks(world.questions, [1], TURNS, Random(1), count=4)
+
+    ids = [task.id for task in collect.order(tasks, 10, 0, seed=0)]
+
+    assert len(set(ids)) == 10  # random numbers belong to the id
 
 
 def test_rate_warms_up_and_decays() -> None:

@@ -14,7 +14,6 @@ from mem1.agent.engines.vllm.arguments import engine_arguments
 from mem1.agent.engines.vllm.served import Address, ServedVLLM
 from mem1.agent.text import Codec
 from mem1.config_vllm import Vllm
-from mem1.provenance import read_json
 from mem1.retrieval.transport import Patience
 
 
@@ -49,10 +48,8 @@ def opened(
         InputError: vLLM is not there, or does not start.
     """
     gpu = torch.cuda.is_available()
-    positions = read_json(folder / "config.json").get("max_position_embeddings")
-    most = min(max_tokens, positions or max_tokens)
     model = engine_arguments(
-        settings, folder, max_tokens=most, temperature=temperature, weights=True, gpu=gpu
+        settings, folder, max_tokens=max_tokens, temperature=temperature, weights=True, gpu=gpu
     )
     if not served:
         from mem1.agent.engines.vllm.local import VLLMEngine
@@ -66,7 +63,7 @@ def opened(
     log = process.log_of(name, beside.parent if beside is not None else Path())
     server = process.ServerProcess(settings, model, log, threads=threads, gpu=gpu)
     try:
-        yield OwnServer(server, settings, codec, most)
+        yield OwnServer(server, settings, codec, max_tokens)
     finally:
         server.stop()
 
