@@ -4,7 +4,7 @@ A manifest lies beside its result and is written last. Its keys: ``command``; ``
 the digest of the frozen section; ``code``, the digest of the command's sources; ``inputs``
 and ``outputs``, digests by path (inputs relative to the working directory, outputs relative
 to the manifest); and ``made``, the commit, versions and machine, which no digest covers. A
-folder's digest covers all files in it.
+folder's digest covers all files in it but those that decide nothing (``tree_digest``).
 """
 
 from collections.abc import Iterable

@@ -43,9 +43,18 @@ def file_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def tree_digest(folder: Path) -> str:
-    """sha256 over the relative names and digests of all files below ``folder``."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return json_digest([[p.relative_to(folder).as_posix(), file_digest(p)] for p in files])
+    """sha256 over the relative names and digests of the files below ``folder``.
+
+    What decides nothing is left out: a README.md, and all that is hidden, such as what a program
+    that fetches models notes down.
+    """
+    names = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    deciding = [
+        name
+        for name in names
+        if name.name != "README.md" and not any(part.startswith(".") for part in name.parts)
+    ]
+    return json_digest([[name.as_posix(), file_digest(folder / name)] for name in deciding])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""JSON that is none, and JSON that could not be written again; disks without room."""
+"""JSON that is none or could not be written again; disks without room; digests of folders."""
 
 import subprocess
 from collections.abc import Iterator
@@ -70,3 +70,15 @@ def test_a_full_disk_is_one_sentence_whoever_writes(small_disk: Path, how: str) 
 def test_an_error_with_room_on_the_disk_is_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="other"), provenance.replacing(tmp_path / "result"):
         raise RuntimeError("other")
+
+
+def test_what_decides_nothing_is_in_no_digest_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "weights").write_text("1", encoding="utf-8")
+    before = provenance.tree_digest(tmp_path)
+    (tmp_path / ".cache").mkdir()
+    for name in ("README.md", ".hidden", ".cache/notes"):
+        (tmp_path / name).write_text("words", encoding="utf-8")
+    assert provenance.tree_digest(tmp_path) == before
+    (tmp_path / "inner" / "weights").write_text("2", encoding="utf-8")
+    assert provenance.tree_digest(tmp_path) != before

@@ -2,7 +2,8 @@
 
 An undisturbed run is made first. Each fault then happens in a copy of it, finished or not, as its
 kind says. After it a plain run, the same command again, must end with the results of the
-undisturbed one, and must not repeat a training that the fault did not touch.
+undisturbed one, and must not repeat a step of a training that the fault did not touch. (One whose
+index was lost writes its outputs again, from its last checkpoint: Snakemake wants that.)
 
     kill    SIGKILL of Snakemake, a training, an evaluation, what writes to MLflow, or all of them
     damage  a file of the results is deleted, truncated, or one of its bits is turned
@@ -194,7 +195,7 @@ KINDS: dict[str, Kind] = {"kill": kill, "damage": damage, "disk": disk, "twice":
 
 def suffer(kind: str, scene: Scene, random: Random, expected: dict[str, str]) -> dict[str, object]:
     """One fault and what came after it."""
-    before = {p: p.stat().st_mtime_ns for p in scene.results.glob("train/*/manifest.json")}
+    steps = {p: p.stat().st_mtime_ns for p in scene.results.glob("checkpoints/*/*/metrics.jsonl")}
     started = time.monotonic()
     what = KINDS[kind](scene, random)
     failed = time.monotonic()
@@ -207,10 +208,10 @@ def suffer(kind: str, scene: Scene, random: Random, expected: dict[str, str]) ->
     found = digests(scene.results)
     changed = sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
     # A run is made again where it was harmed, or the one that it starts from: sft before rl.
-    spared = {p: t for p, t in before.items() if kind == "damage" or "rl-mem1" not in str(p)}
-    spared = {p: t for p, t in spared.items() if p.parent.name not in what}
-    spared = {p: t for p, t in spared.items() if "sft" not in what or "rl-" not in p.parent.name}
-    repeated = [path.parent.name for path, t in spared.items() if path.stat().st_mtime_ns != t]
+    runs = {path: path.parent.parent.name for path in steps}
+    spared = [p for p, run in runs.items() if kind == "damage" or run != "rl-mem1"]
+    spared = [p for p in spared if runs[p] not in what and not ("sft" in what and "rl-" in runs[p])]
+    repeated = [runs[path] for path in spared if path.stat().st_mtime_ns != steps[path]]
     return {
         "kind": kind,
         "what": what,
