@@ -121,16 +121,6 @@ def compound(
     )
 
 
-def difference(first: Sample, second: Sample, resamples: int, rng: np.random.Generator) -> Interval:
-    """Mean of ``first`` minus mean of ``second``."""
-    return compound([first, second], lambda a, b: a - b, resamples, rng)
-
-
-def ratio(top: Sample, bottom: Sample, resamples: int, rng: np.random.Generator) -> Interval:
-    """Mean of ``top`` over mean of ``bottom``, neither of them negative."""
-    return compound([top, bottom], lambda a, b: a / b, resamples, rng, least=0.0)
-
-
 def _seed_means(values: np.ndarray, tasks: np.ndarray) -> np.ndarray:
     """Means [resamples, seeds, columns] of ``values`` [seeds, tasks, columns] over drawn tasks."""
     return np.moveaxis(np.tensordot(values, tasks, axes=(1, 1)), 2, 0) / values.shape[1]
