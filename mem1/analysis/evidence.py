@@ -7,10 +7,10 @@ import numpy as np
 
 from mem1.analysis.curves import Curve
 from mem1.analysis.expected import Expected
-from mem1.analysis.grouping import arm_of
+from mem1.analysis.grouping import arm_of, trainings
 from mem1.analysis.settings import Analysis, Comparison, Stage
 from mem1.analysis.statistics import Interval, Sample, compound
-from mem1.analysis.summary import Measured, sample
+from mem1.analysis.summary import Measured, seed_values
 from mem1.config_systems import EnvironmentName
 from mem1.seeding import array_stream
 
@@ -74,8 +74,11 @@ class Evidence:
 
         A system that is one seed of an arm stands for the whole arm, unless it is to be ``alone``.
         """
-        names = self._records(system, alone)
-        return sample(self.measured, system, names, horizon, metric)
+        names = [name for name in self._records(system, alone) if (name, horizon) in self.measured]
+        tasks, values = seed_values(self.measured, names, horizon, [metric])
+        if not values.size:
+            return None
+        return Sample(trainings(self.analysis, names), tasks, values[:, :, 0])
 
     def interval(
         self,
