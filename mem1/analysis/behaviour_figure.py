@@ -3,14 +3,18 @@
 The paper's Figure 5 is a set of annotated snippets without counts. Here every recorded
 trajectory is looked through by the detectors of ``behaviours``; a share is that of the
 trajectories that show a behaviour at least once, among those that could. Intervals are Wilson's,
-95 %, over trajectories: they stay honest at 0 and at 1, where a bootstrap has no width.
+95 %, over trajectories: they stay honest at 0 and at 1, where a bootstrap has no width. Seeds of
+one training play the same tasks: each task counts once there, and what the shares of the seeds
+differ by is added (``Tally.worth``).
 """
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import variance
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -37,22 +41,42 @@ class Tally:
     label: str
     horizons: tuple[int, ...]
     behaviour: Behaviour
-    shown: int
-    n: int  # trajectories
+    shown: Counter[str]  # trajectories that show it, by what the records of a seed are called
+    played: Counter[str]  # all trajectories, likewise
     task: str = ""  # of the example: the first that shows it
     example: Sighting | None = None
 
     @property
     def share(self) -> Interval:
         """The share that shows it."""
-        return wilson(self.shown, self.n)
+        return wilson(self.shown.total(), self.played.total(), self.worth)
+
+    @property
+    def worth(self) -> float:
+        """How many independent trajectories have a share as uncertain as this one.
+
+        With one seed, all. With several, the variance of the share is at most that over the tasks
+        of one seed, as if all seeds did the same on a task, plus that of the mean over the seeds.
+        """
+        n, seeds = self.played.total(), len(self.played)
+        share, tasks = self.shown.total() / n, n / seeds
+        within = share * (1 - share)
+        if seeds == 1 or not within:
+            return tasks
+        shares = [self.shown[seed] / played for seed, played in self.played.items()]
+        return within / (within / tasks + variance(shares) / seeds)
 
 
-def wilson(shown: int, n: int) -> Interval:
-    """The share ``shown / n`` with Wilson's 95 % interval; ``n`` is at least 1."""
-    share, spread = shown / n, Z * Z / n
+def wilson(shown: int, n: int, worth: float | None = None) -> Interval:
+    """The share ``shown / n`` with Wilson's 95 % interval; ``n`` is at least 1.
+
+    ``worth`` is how many independent trajectories the ``n`` are worth; None: all.
+    """
+    independent = n if worth is None else worth
+    share, spread = shown / n, Z * Z / independent
     middle = (share + spread / 2) / (1 + spread)
-    half = Z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    deviation = math.sqrt(share * (1 - share) / independent + spread / (4 * independent))
+    half = Z * deviation / (1 + spread)
     low = 0.0 if shown == 0 else middle - half
     high = 1.0 if shown == n else middle + half
     return Interval(share, low, high, n)
@@ -67,26 +91,26 @@ def count(
         InputError: a trajectory is of a task whose questions are not known.
     """
     possible = [behaviour for behaviour in BEHAVIOURS if behaviour.objectives <= horizon]
-    shown = dict.fromkeys((behaviour.key for behaviour in possible), 0)
+    shown = {behaviour.key: Counter[str]() for behaviour in possible}
     examples: dict[str, tuple[str, Sighting]] = {}
-    n = 0
+    played = Counter[str]()
     for trajectory in trajectories:
         if trajectory.task_id not in tasks:
             raise InputError(
                 f"Task {trajectory.task_id!r} is in the records of {trajectory.system} and not in "
                 f"its panel: evaluate it again."
             )
-        n += 1
+        played[trajectory.system] += 1
         text = episode(trajectory, tasks[trajectory.task_id])
         for behaviour in possible:
             first = next(behaviour.detect(text), None)
             if first is not None:
-                shown[behaviour.key] += 1
+                shown[behaviour.key][trajectory.system] += 1
                 examples.setdefault(behaviour.key, (trajectory.task_id, first))
     return [
-        Tally(label, (horizon,), b, shown[b.key], n, *examples.get(b.key, ("", None)))
+        Tally(label, (horizon,), b, shown[b.key], played, *examples.get(b.key, ("", None)))
         for b in possible
-        if n
+        if played
     ]
 
 
@@ -132,14 +156,14 @@ def pooled(rows: Sequence[Tally], horizons: Sequence[int]) -> list[Tally]:
         if not set(row.horizons) <= set(horizons):
             continue
         key = row.label, row.behaviour.key
-        old = sums.get(key, Tally(row.label, (), row.behaviour, 0, 0))
+        old = sums.get(key, Tally(row.label, (), row.behaviour, Counter(), Counter()))
         first = old if old.example else row
         sums[key] = Tally(
             row.label,
             (*old.horizons, *row.horizons),
             row.behaviour,
             old.shown + row.shown,
-            old.n + row.n,
+            old.played + row.played,
             first.task,
             first.example,
         )
@@ -171,7 +195,7 @@ def figure5_csv(rows: Sequence[Tally], horizons: Sequence[int]) -> str:
         turn, quote = (row.example.turn, row.example.quote) if row.example else (None, None)
         where = [row.label, row.behaviour.key, " ".join(map(str, row.horizons))]
         share = interval_columns(row.share)
-        lines.append([*where, *share, row.shown, row.task or None, turn, quote])
+        lines.append([*where, *share, row.shown.total(), row.task or None, turn, quote])
     return csv_text(head, lines)
 
 
@@ -184,11 +208,13 @@ def figure5_markdown(rows: Sequence[Tally], horizons: Sequence[int]) -> str:
     whole = pooled(rows, horizons)
     lines = named(rows, horizons)
     by = {(row.label, row.behaviour.key): row for row in whole}
+    several = any(len(row.played) > 1 for row in whole)
+    over = "tasks and seeds" if several else "trajectories"
     out = [
         "# Emergent behaviours, by stated rules",
         "",
         f"Share of the trajectories that show a behaviour at least once, over tasks of "
-        f"{_numbers(horizons)} objectives, with 95 % intervals (Wilson's) over trajectories. Other "
+        f"{_numbers(horizons)} objectives, with 95 % intervals (Wilson's) over {over}. Other "
         f"numbers of objectives, and who was evaluated on none of these, stand in figure5.csv.",
         "",
         "| | " + " | ".join(behaviour.name for behaviour in BEHAVIOURS) + " |",

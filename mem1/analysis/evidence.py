@@ -1,4 +1,4 @@
-"""What claims are decided on: records, training curves, the paper's numbers, and who is who."""
+"""What claims and ratios are made of: records, curves, the paper's numbers, and who is who."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ import numpy as np
 
 from mem1.analysis.curves import Curve
 from mem1.analysis.expected import Expected
-from mem1.analysis.grouping import arm_of
+from mem1.analysis.grouping import arm_of, trainings
 from mem1.analysis.settings import Analysis, Comparison, Stage
 from mem1.analysis.statistics import Interval, Sample, compound
-from mem1.analysis.summary import Measured, sample
+from mem1.analysis.summary import Measured, seed_values
 from mem1.config_systems import EnvironmentName
 from mem1.seeding import array_stream
 
@@ -62,35 +62,43 @@ class Evidence:
         arm = arm_of(self.analysis, system)
         return self.analysis.systems[system].label if arm is None else arm.label
 
-    def _records(self, system: str) -> list[str]:
+    def _records(self, system: str, alone: bool) -> list[str]:
         """What the records of all trainings of ``system`` are called: of its arm, if it has one."""
-        arm = arm_of(self.analysis, system)
+        arm = None if alone else arm_of(self.analysis, system)
         if arm is None:
             return self.analysis.replicas[system]
         return [name for name in arm.runs.values() if name is not None]
 
-    def sample(self, system: str, horizon: int, metric: str) -> Sample | None:
-        """The values of one metric; None where it was not evaluated."""
-        return sample(self.measured, system, self._records(system), horizon, metric)
+    def sample(self, system: str, horizon: int, metric: str, alone: bool = False) -> Sample | None:
+        """The values of one metric; None where it was not evaluated.
+
+        A system that is one seed of an arm stands for the whole arm, unless it is to be ``alone``.
+        """
+        names = [name for name in self._records(system, alone) if (name, horizon) in self.measured]
+        tasks, values = seed_values(self.measured, names, horizon, [metric])
+        if not values.size:
+            return None
+        return Sample(trainings(self.analysis, names), tasks, values[:, :, 0])
 
     def interval(
         self,
         combine: Callable[..., np.ndarray],
         *of: tuple[str, int, str],
         least: float = -np.inf,
+        alone: bool = False,
     ) -> Interval | None:
         """A quantity made of the means of (system, horizon, metric); None if one was not run."""
-        samples = [self.sample(*key) for key in of]
+        samples = [self.sample(*key, alone) for key in of]
         there = [one for one in samples if one is not None]
         if len(there) < len(samples):
             return None
         rng = array_stream(self.analysis.seed, "claim", *(part for key in of for part in key))
         return compound(there, combine, self.analysis.bootstrap, rng, least)
 
-    def minus(self, *of: tuple[str, int, str]) -> Interval | None:
+    def minus(self, *of: tuple[str, int, str], alone: bool = False) -> Interval | None:
         """The first of two means minus the second."""
-        return self.interval(lambda a, b: a - b, *of)
+        return self.interval(lambda a, b: a - b, *of, alone=alone)
 
-    def over(self, *of: tuple[str, int, str]) -> Interval | None:
+    def over(self, *of: tuple[str, int, str], alone: bool = False) -> Interval | None:
         """The first of two means over the second, neither of them negative."""
-        return self.interval(lambda a, b: a / b, *of, least=0.0)
+        return self.interval(lambda a, b: a / b, *of, least=0.0, alone=alone)

@@ -5,6 +5,8 @@ preset ``ablations``. Elsewhere, as in ``mini``, every system is a line, with th
 ``seeds`` of the configuration gives it.
 """
 
+from collections.abc import Sequence
+
 from mem1.analysis.arms import Arm
 from mem1.analysis.settings import Analysis
 from mem1.config_seeds import plain
@@ -27,3 +29,29 @@ def arm_of(analysis: Analysis, system: str) -> Arm | None:
     """The arm whose line ``system`` is part of; None where the system is a line itself."""
     arms = lines_of_arms(analysis)
     return next((arm for arm in arms if system in arm.runs.values()), None)
+
+
+def _chain(analysis: Analysis, record: str) -> list[str]:
+    """The runs behind what the records call ``record``, the first training in front."""
+    system = plain(record)
+    run = analysis.systems[system].run
+    if run is None:
+        return [record]
+    run += record.removeprefix(system)  # the mark of the seed
+    found = [run]
+    while run in analysis.runs and (run := analysis.runs[run].start) in analysis.runs:
+        found.append(run)
+    return found[::-1]
+
+
+def trainings(analysis: Analysis, records: Sequence[str]) -> tuple[str, ...]:
+    """The run in which the seeds that ``records`` are of begin to differ, for each of them.
+
+    Systems with the same runs here are paired, seed by seed: they play the same weights, or one
+    was trained on from the other. What a teacher of one seed passes on is not followed.
+    """
+    chains = [_chain(analysis, record) for record in records]
+    for runs in zip(*chains, strict=False):
+        if len(set(runs)) == len(records):
+            return runs
+    return tuple(records)

@@ -13,7 +13,8 @@ from mem1 import made, tracking
 from mem1.agent.text import Codec, load_codec
 from mem1.analysis import seen, traces
 from mem1.analysis.metrics import METRICS, SHOPPING
-from mem1.analysis.summary import by_task, read_metrics
+from mem1.analysis.settings import Analysis
+from mem1.analysis.summary import by_task, read_metrics, strangers
 from mem1.errors import InputError
 from mem1.keys import hidden
 from mem1.provenance import file_digest, json_digest, read_json
@@ -136,18 +137,23 @@ def publish_run(
     }
 
 
-def evaluated(eval_dir: Path) -> dict[str, dict[int, Path]]:
+def evaluated(eval_dir: Path, analysis: Analysis | None = None) -> dict[str, dict[int, Path]]:
     """System to horizon to record file, as found below ``eval_dir``.
+
+    Records that ``analysis`` does not have are left out, as tables leave them out; without it, all
+    are there.
 
     Raises:
         InputError: there is none.
     """
+    left_out = set() if analysis is None else set(strangers(eval_dir, analysis))
     found: dict[str, dict[int, Path]] = {}
     for path in sorted(eval_dir.glob("*/*.jsonl")):
-        if path.stem.isdecimal():
+        if path.stem.isdecimal() and path not in left_out:
             found.setdefault(path.parent.name, {})[int(path.stem)] = path
     if not found:
-        raise InputError(f"{eval_dir} holds no SYSTEM/HORIZON.jsonl: run mem1.evaluate first.")
+        which = "SYSTEM/HORIZON.jsonl" if analysis is None else "records of a configured system"
+        raise InputError(f"{eval_dir} holds no {which}: run mem1.evaluate first.")
     return {system: dict(sorted(files.items())) for system, files in found.items()}
 
 
@@ -223,6 +229,7 @@ def publish_results(
     figures_dir: Path,
     tokenizers: Sequence[Path] = (),
     others: Sequence[Path] = (),
+    analysis: Analysis | None = None,
 ) -> dict[str, Any]:
     """A run per evaluated system and one for tables and figures; return the receipt.
 
@@ -234,12 +241,13 @@ def publish_results(
         figures_dir: the same, below ``figures/``.
         tokenizers: folders of the records' tokenizers, for the text of contexts in traces.
         others: further files of the results run: claims, a page of trajectories.
+        analysis: which systems are configured; records of others are left out. None: all are.
 
     Raises:
         InputError: there is nothing to publish, a file of ``others`` is missing, or the tracker
             does not work.
     """
-    found = evaluated(eval_dir)
+    found = evaluated(eval_dir, analysis)
     folders = {"tables": tables_dir, "figures": figures_dir}
     files = {
         name: sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))

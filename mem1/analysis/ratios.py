@@ -2,7 +2,8 @@
 
 The numbers alone: which of them decides a statement of the paper is in ``claims``. The paper
 divides by Qwen2.5-14B-Instruct, untrained; we divide by full history after the same training,
-the stricter comparison, since only the memory differs.
+the stricter comparison, since only the memory differs. Intervals are those of ``evidence``, so that
+what a claim is decided on and what stands here is one number.
 """
 
 import math
@@ -11,11 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mem1.analysis.csv_text import csv_text
+from mem1.analysis.evidence import Evidence
 from mem1.analysis.expected import Expected
-from mem1.analysis.settings import Analysis, Comparison
-from mem1.analysis.statistics import Interval, difference, ratio
-from mem1.analysis.summary import Measured, sample
-from mem1.seeding import array_stream
+from mem1.analysis.settings import Comparison
+from mem1.analysis.statistics import Interval
 
 RatioMetric = Literal["em", "peak", "seconds"]
 QUANTITIES: dict[RatioMetric, str] = {
@@ -69,24 +69,18 @@ def paper_ratio(expected: Expected, metric: RatioMetric, horizon: int) -> float 
     return first.value / second.value if metric == "em" else second.value / first.value
 
 
-def ratios(measured: Measured, analysis: Analysis, expected: Expected) -> list[Ratio]:
+def ratios(evidence: Evidence) -> list[Ratio]:
     """All ratios of every memory comparison, at every horizon and the headline's."""
+    analysis, expected = evidence.analysis, evidence.expected
     rows = []
     for pair in analysis.comparisons:
         if pair.kind != "memory":
             continue
         for metric in QUANTITIES:
             for horizon in sorted({*analysis.horizons, expected.headline.horizon}):
-                both = [
-                    sample(measured, system, analysis.replicas[system], horizon, metric)
-                    for system in (pair.first, pair.second)
-                ]
-                first, second = both if metric == "em" else both[::-1]
-                interval = None
-                if first is not None and second is not None:
-                    name = "ratio", pair.first, pair.second, metric, horizon
-                    rng = array_stream(analysis.seed, *name)
-                    interval = ratio(first, second, analysis.bootstrap, rng)
+                first, second = (pair.first, horizon, metric), (pair.second, horizon, metric)
+                order = (first, second) if metric == "em" else (second, first)
+                interval = evidence.over(*order, alone=True)
                 of_paper = None
                 if pair.environment == "wiki":
                     of_paper = paper_ratio(expected, metric, horizon)
@@ -94,22 +88,15 @@ def ratios(measured: Measured, analysis: Analysis, expected: Expected) -> list[R
     return rows
 
 
-def gains(measured: Measured, analysis: Analysis) -> list[Gain]:
+def gains(evidence: Evidence) -> list[Gain]:
     """EM of RL minus EM of SFT for every training comparison and horizon."""
     rows = []
-    for pair in analysis.comparisons:
+    for pair in evidence.analysis.comparisons:
         if pair.kind != "training":
             continue
-        for horizon in analysis.horizons:
-            first, second = (
-                sample(measured, system, analysis.replicas[system], horizon, "em")
-                for system in (pair.first, pair.second)
-            )
-            interval = None
-            if first is not None and second is not None:
-                rng = array_stream(analysis.seed, "gain", pair.first, pair.second, horizon)
-                interval = difference(first, second, analysis.bootstrap, rng)
-            rows.append(Gain(pair, horizon, interval))
+        for horizon in evidence.analysis.horizons:
+            both = (pair.first, horizon, "em"), (pair.second, horizon, "em")
+            rows.append(Gain(pair, horizon, evidence.minus(*both, alone=True)))
     return rows
 
 

@@ -35,8 +35,7 @@ def tables_of(evidence: Evidence) -> dict[str, str]:
     cells = summary.summarize(measured, analysis)
     rows = tables.lines(cells, analysis, paper)
     others = tables.other_lines(analysis, paper)
-    divided = ratios.ratios(measured, analysis, paper)
-    gains = ratios.gains(measured, analysis)
+    divided, gains = ratios.ratios(evidence), ratios.gains(evidence)
     headline = claim_registry.headline(evidence)
     texts = {
         "table1.csv": tables.to_csv([*rows, *others]),

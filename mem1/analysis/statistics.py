@@ -5,12 +5,13 @@ tasks are drawn with replacement. Two systems evaluated on the same tasks are re
 together (paired), which removes the spread that comes from the tasks themselves.
 
 Where a training was repeated with several seeds, these are drawn too, independently of the
-tasks, since every seed plays all of them (Owen 2007, "The pigeonhole bootstrap"). One seed
-fewer than there are is drawn, which gives the mean its right variance (Rao and Wu 1988); with
-S drawn of S it would be too small by (S - 1) / S. Two or three seeds still tell little: where
-the spread between seeds outweighs that between tasks, the interval is the range of the seeds,
-which holds the mean of all seeds that there could be 50 % of the time with two and 75 % with
-three.
+tasks, since every seed plays all of them (Owen 2007, "The pigeonhole bootstrap"). Two systems
+over the same trainings, or of which one was trained on from the other, share the drawn seeds
+likewise. One seed fewer than there are is drawn, which gives the mean its right variance (Rao
+and Wu 1988); with S drawn of S it would be too small by (S - 1) / S. Two or three seeds still
+tell little: where the spread between seeds outweighs that between tasks, the interval is the
+range of the seeds, which holds the mean of all seeds that there could be 50 % of the time with
+two and 75 % with three.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ class Interval:
 class Sample:
     """One metric of one system on one panel."""
 
-    system: str  # samples of one system share the drawn seeds
+    trained: tuple[str, ...]  # of each seed; samples of the same trainings share the drawn seeds
     tasks: tuple[str, ...]  # samples of the same tasks share the drawn tasks
     values: np.ndarray  # [seeds, tasks]
 
@@ -80,8 +81,8 @@ def compound(
     """A quantity made of the means of several samples, with its interval.
 
     Args:
-        samples: tasks are drawn once for those that share them, seeds once for those of one
-            system; different systems were trained independently, as far as this goes.
+        samples: tasks are drawn once for those that share them, seeds once for those that share
+            their trainings; other trainings count as independent.
         combine: from the samples' means, one array [k] each and in their order, to the
             quantity [k].
         resamples: how often to draw.
@@ -97,17 +98,16 @@ def compound(
     if any(0 in sample.values.shape for sample in samples):
         raise InputError("There is no task to compare: evaluate both systems.")
     tasks: dict[tuple[str, ...], np.ndarray] = {}
-    seeds: dict[tuple[str, int], np.ndarray] = {}
+    seeds: dict[tuple[str, ...], np.ndarray] = {}
     means = []
     for sample in samples:
-        trained, n = sample.values.shape
+        trained, n = len(sample.values), len(sample.tasks)
         if sample.tasks not in tasks:
             tasks[sample.tasks] = _draw(n, resamples, rng)
-        key = sample.system, trained
-        if key not in seeds:
-            seeds[key] = _draw_seeds(trained, resamples, rng)
+        if sample.trained not in seeds:
+            seeds[sample.trained] = _draw_seeds(trained, resamples, rng)
         per_seed = tasks[sample.tasks] @ sample.values.T / n  # [resamples, seeds]
-        means.append((per_seed * seeds[key]).sum(axis=1))
+        means.append((per_seed * seeds[sample.trained]).sum(axis=1))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         draws = combine(*means)
         mean = float(combine(*(np.array([sample.values.mean()]) for sample in samples))[0])
@@ -119,16 +119,6 @@ def compound(
         min(len(sample.tasks) for sample in samples),
         min(len(sample.values) for sample in samples),
     )
-
-
-def difference(first: Sample, second: Sample, resamples: int, rng: np.random.Generator) -> Interval:
-    """Mean of ``first`` minus mean of ``second``."""
-    return compound([first, second], lambda a, b: a - b, resamples, rng)
-
-
-def ratio(top: Sample, bottom: Sample, resamples: int, rng: np.random.Generator) -> Interval:
-    """Mean of ``top`` over mean of ``bottom``, neither of them negative."""
-    return compound([top, bottom], lambda a, b: a / b, resamples, rng, least=0.0)
 
 
 def _seed_means(values: np.ndarray, tasks: np.ndarray) -> np.ndarray:

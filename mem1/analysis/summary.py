@@ -14,7 +14,7 @@ import numpy as np
 
 from mem1.analysis.metrics import METRICS, TaskMetrics, of
 from mem1.analysis.settings import Analysis
-from mem1.analysis.statistics import Interval, Sample, seeded_intervals
+from mem1.analysis.statistics import Interval, seeded_intervals
 from mem1.errors import InputError
 from mem1.records import Trajectory, iter_jsonl
 from mem1.seeding import array_stream
@@ -141,14 +141,6 @@ def seed_values(
         seeds.append([[column[task] for column in columns] for task in tasks])
     shape = len(seeds), len(tasks or []), len(metrics)
     return tuple(tasks or []), np.array(seeds, dtype=float).reshape(shape)
-
-
-def sample(
-    measured: Measured, system: str, names: Iterable[str], horizon: int, metric: str
-) -> Sample | None:
-    """One metric of ``system``, whose records are called ``names``; None where not evaluated."""
-    tasks, values = seed_values(measured, names, horizon, [metric])
-    return Sample(system, tasks, values[:, :, 0]) if values.size else None
 
 
 def summarize(

@@ -18,10 +18,12 @@ from mem1 import (
     stages,
 )
 from mem1.analysis import retrieval
+from mem1.analysis.statistics import mean_interval
 from mem1.errors import InputError
 from mem1.provenance import write_json
 from mem1.records import Passage, Question, write_jsonl
 from mem1.retrieval.base import Hit
+from mem1.seeding import array_stream
 from mem1.tasks.recorded import Call, read_calls
 from tests.unit.retrieval.encoders import save_random
 
@@ -73,6 +75,19 @@ def test_k_cuts_what_is_looked_at() -> None:
 def test_without_recorded_answers_there_is_no_overlap() -> None:
     rows = retrieval.compare("fixed", Fixed(), QUESTIONS, [], 3)
     assert {row.quantity for row in rows} == {"recall"}
+
+
+def test_an_interval_is_of_the_stream_of_its_quantity_and_source() -> None:
+    rows = retrieval.compare("fixed", Fixed(), QUESTIONS, CALLS, 3)
+    got = next((r.low, r.high) for r in rows if (r.quantity, r.source) == ("recall", "all"))
+    stream = array_stream(0, "retrieval", "recall", "all")
+    expected = mean_interval([0.0, 1.0, 0.0], 1000, stream)
+    assert got == (expected.low, expected.high)
+
+
+def test_retrievers_are_resampled_together() -> None:
+    one, other = (retrieval.compare(n, Fixed(), QUESTIONS, CALLS, 3) for n in ("bm25", "dense"))
+    assert [(r.low, r.high) for r in one] == [(r.low, r.high) for r in other]
 
 
 def test_a_repeated_query_counts_once(tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from mem1 import track_results, track_run, tracking
+from mem1.analysis import publish as publishing
+from mem1.analysis.settings import analysis_section
+from mem1.config_files import load
 from mem1.errors import InputError
+from mem1.provenance import write_text
 from mem1.records import Score, StepMetrics, Trajectory, Turn, write_jsonl
 
+ROOT = Path(__file__).parents[2]
 CONFIG = {"name": "rl-mem1", "rl": {"steps": 6, "optimizer": {"lr": 0.001}}}
 
 
@@ -203,6 +209,29 @@ def test_results_are_published_once(uri, home):
     }
     assert run["artifacts"] == ["trajectories/1.md", "trajectories/2.md"]
     assert len(client.get_trace(run["traces"][0]).data.spans) == 2
+
+
+@pytest.fixture
+def evaluated(home):
+    """The same with records of a system that is configured and of one that is not."""
+    for system in ("mem1-rl", "gone"):
+        row = synthetic_answer(system, 2)
+        write_jsonl(home / "eval" / system / "2.jsonl", [row])
+    return home / "eval"
+
+
+def test_records_of_systems_that_are_not_configured_are_left_out(evaluated):
+    analysis = analysis_section(load(ROOT / "config" / "config.yaml"))
+    assert set(publishing.evaluated(evaluated, analysis)) == {"mem1-rl"}
+    assert set(publishing.evaluated(evaluated)) == {"mem1-rl", "gone"}
+
+
+def test_the_command_reads_which_systems_are_configured_beside_the_receipt(uri, home, evaluated):
+    analysis = analysis_section(load(ROOT / "config" / "config.yaml"))
+    for file in ("tables/table1.md", "figures/figure4.svg", "claims.md"):
+        write_text(home / file, "synthetic")
+    write_text(home / "config" / "analysis.json", analysis.model_dump_json())
+    assert set(publish(uri, home)["systems"]) == {"mem1-rl"}
 
 
 def test_results_without_figures_are_refused(uri, home):

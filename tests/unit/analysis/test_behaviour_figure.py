@@ -1,5 +1,7 @@
 import csv
+from collections import Counter
 
+import numpy as np
 import pytest
 
 from mem1.analysis import behaviour_figure as figure
@@ -46,8 +48,37 @@ def test_wilson_interval_as_published(shown, n, low, high):
     assert (share.low, share.high) == pytest.approx((low, high), abs=1e-4)
 
 
+def of_seeds(*shown, tasks=10):
+    names = [f"a@{seed}" for seed in range(len(shown))]
+    played = Counter(dict.fromkeys(names, tasks))
+    return figure.Tally(
+        "a", (2,), BEHAVIOURS[0], Counter(dict(zip(names, shown, strict=True))), played
+    )
+
+
+@pytest.mark.parametrize("shown", [0, 5, 10])
+def test_seeds_that_do_the_same_are_worth_one(shown):
+    one, three = of_seeds(shown).share, of_seeds(shown, shown, shown).share
+    assert (three.low, three.high) == pytest.approx((one.low, one.high))
+    assert (one.n, three.n) == (10, 30)
+
+
+def test_the_spread_between_seeds_is_in_the_interval():
+    # shares 0.2, 0.5, 0.8: variance 0.09 of one seed, 0.03 of three; over ten tasks 0.025
+    assert of_seeds(2, 5, 8).worth == pytest.approx(0.25 / (0.025 + 0.03))
+
+
+def test_intervals_over_three_seeds_hold_the_true_share():
+    source, hits = np.random.default_rng(0), 0
+    for _ in range(400):
+        rates = (0.5 + source.normal(scale=0.1, size=3)).clip(0, 1)
+        share = of_seeds(*source.binomial(60, rates).tolist(), tasks=60).share
+        hits += share.low <= 0.5 <= share.high
+    assert hits / 400 >= 0.9
+
+
 def test_each_trajectory_counts_once(tallies):
-    shown = {tally.behaviour.key: (tally.shown, tally.n) for tally in tallies}
+    shown = {t.behaviour.key: (t.shown.total(), t.played.total()) for t in tallies}
     assert shown["planning"] == (1, 2)
     assert shown["iterative"] == shown["broadening"] == (1, 2)
     assert shown["verification"] == (0, 2)

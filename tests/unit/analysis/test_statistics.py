@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from mem1.analysis.statistics import (
     Sample,
     compound,
-    difference,
     mean_interval,
-    ratio,
     seeded_difference,
     seeded_intervals,
 )
@@ -24,7 +22,16 @@ def rng(seed=0):
 def sample(*seeds, system="a", tasks="t"):
     """One row of values for each seed, over tasks named after ``tasks``."""
     values = np.array(seeds, dtype=float)
-    return Sample(system, tuple(f"{tasks}{i}" for i in range(values.shape[1])), values)
+    trained = tuple(f"{system}{i}" for i in range(len(values)))
+    return Sample(trained, tuple(f"{tasks}{i}" for i in range(values.shape[1])), values)
+
+
+def difference(first, second, resamples, rng):
+    return compound([first, second], lambda a, b: a - b, resamples, rng)
+
+
+def ratio(top, bottom, resamples, rng):
+    return compound([top, bottom], lambda a, b: a / b, resamples, rng, least=0.0)
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -97,9 +104,9 @@ def test_a_ratio_is_over_seeds_as_well():
     assert (got.n, got.seeds) == (30, 1)
 
 
-def test_seeds_of_one_system_are_drawn_together_and_those_of_two_apart():
+def test_seeds_of_the_same_trainings_are_drawn_together_and_those_of_others_apart():
     few, many = sample([1.0] * 9, [5.0] * 9), sample([2.0] * 9, [10.0] * 9, tasks="u")
-    other = Sample("b", many.tasks, many.values)
+    other = Sample(("b0", "b1"), many.tasks, many.values)
     growth, apart = ratio(many, few, 500, rng()), ratio(other, few, 500, rng())
     assert (growth.low, growth.high) == pytest.approx((2, 2))
     assert apart.low < 1 < 5 < apart.high
@@ -123,7 +130,7 @@ def test_intervals_of_a_ratio_hold_the_true_one():
 
 def test_nothing_to_compare_is_refused():
     with pytest.raises(InputError, match="no task to compare"):
-        ratio(sample([1.0]), Sample("b", (), np.zeros((0, 0))), 100, rng())
+        ratio(sample([1.0]), Sample((), (), np.zeros((0, 0))), 100, rng())
 
 
 def seeded(values, number=0):

@@ -4,6 +4,7 @@ import io
 import pytest
 
 from mem1.analysis import latex, summary, table1, tables
+from mem1.analysis.evidence import Evidence
 from mem1.analysis.ratios import gains, ratios
 from mem1.records import write_jsonl
 
@@ -98,7 +99,8 @@ def test_the_dagger_marks_horizons_beyond_the_warm_start(rows, small):
 
 def test_full_table_tells_formulas_coverage_and_inconsistencies(rows, measured, small, paper):
     others = tables.other_lines(small, paper)
-    numbers = ratios(measured, small, paper), gains(measured, small)
+    evidence = Evidence(measured, small, paper)
+    numbers = ratios(evidence), gains(evidence)
     text = table1.full(rows, others, *numbers, small, paper)
     assert "(2 n_p + n_o) n_o / 2" in text
     assert "RL on 2" in text
