@@ -32,14 +32,17 @@ def turns(where: str, horizons: Iterable[int], max_turns: Mapping[int, int]) -> 
 
 
 def training_data(runs: Mapping[str, Run], sources: Sources, train_count: int) -> None:
-    """Refuse trainings that would have no questions, or no tasks."""
+    """Refuse trainings that would have no questions, or no tasks.
+
+    Those on local files are no part of the workflow, which says so.
+    """
     if runs and sources.kind == "hub" and not sources.train:
         raise ValueError(
             f"sources.train is empty, and runs has {', '.join(runs)}: name rows of "
             f"config/datasets.tsv there, or set the runs to null"
         )
     collecting = [name for name, run in runs.items() if run.stage == "rl"]
-    if collecting and not train_count:
+    if collecting and not train_count and sources.kind != "files":
         raise ValueError(
             f"tasks.train_count is 0, and runs has {', '.join(collecting)} of stage rl: ask for "
             f"tasks to train on, or set the runs to null"
