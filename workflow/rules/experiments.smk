@@ -46,7 +46,7 @@ if CONFIG.mask_gap.system:
             records=lambda wildcards: f"{P}/eval",
             folder=subpath(output.manifest, parent=True),
         shell:
-            "python -m mem1.mask_gap --config {input.config} --model {params.model}"
+            "python -m mem1.mask_gap --config {input.config} --model {params.model:q}"
             " --records-dir {params.records} --output-dir {params.folder} --threads {threads}"
             " 2>&1 | tee {log} >&2"
 

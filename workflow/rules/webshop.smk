@@ -87,6 +87,6 @@ rule train_shop:
         experiment=CONFIG.preset,
     shell:
         "python -m mem1.train_shop --config {input.config} --tokenizer {params.tokenizer}"
-        " --start {params.start} {params.goals} --checkpoint-dir {params.checkpoints}"
+        " --start {params.start:q} {params.goals} --checkpoint-dir {params.checkpoints}"
         " --output-dir {params.folder} --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'

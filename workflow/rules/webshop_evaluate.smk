@@ -31,7 +31,7 @@ rule evaluate_shop:
         runtime=minutes(60),
     params:
         model=lambda wildcards, input: (
-            f"--model {shop_model(wildcards)}" if input.model else ""
+            f"--model {shlex.quote(shop_model(wildcards))}" if input.model else ""
         ),
         tokenizer=lambda wildcards, input: (
             f"--tokenizer {Path(input.tokenizer).parent}" if input.tokenizer else ""
