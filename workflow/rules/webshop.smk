@@ -75,7 +75,9 @@ rule train_shop:
     threads: 1
     resources:
         mem_mb=shop_training_memory,
-        runtime=minutes(60),
+        runtime=minutes(60, at_full_scale=1440),
+        gpu=one_gpu(),
+        cpus_per_task=cpus,
     params:
         start=shop_start,
         tokenizer=subpath(input.tokenizer, parent=True),

@@ -28,7 +28,9 @@ rule evaluate_shop:
     threads: 1
     resources:
         mem_mb=shop_evaluation_memory,
-        runtime=minutes(60),
+        runtime=minutes(60, at_full_scale=1440),
+        gpu=one_gpu(),
+        cpus_per_task=cpus,
     params:
         model=lambda wildcards, input: (
             f"--model {shlex.quote(shop_model(wildcards))}" if input.model else ""
@@ -62,7 +64,7 @@ rule view_shop:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=15,
+        runtime=minutes(15),
     params:
         tokenizer=subpath(input.tokenizer, parent=True),
     shell:
