@@ -5,6 +5,7 @@
 rule make_shop:
     input:
         config=f"{P}/config/webshop.json",
+        raw=shop_files(),
         code=code("make_shop"),
     output:
         goals=f"{P}/webshop/{{split}}/goals.json",

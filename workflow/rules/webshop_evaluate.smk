@@ -5,6 +5,7 @@ rule evaluate_shop:
     input:
         config=f"{P}/config/eval-{{system}}.json",
         goals=shop_goals("test"),
+        raw=shop_files(),
         tokenizer=lambda wildcards: (
             f"{P}/webshop/tokenizer/tokenizer.json"
             if CONFIG.webshop.systems[wildcards.system].run
