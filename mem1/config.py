@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from mem1 import config_checks
 from mem1.config_learning import Base, Distill, Rl, Section, Sft, Share
 from mem1.config_paths import Inside, Name
 from mem1.config_retrieval import Encoder, Retrieval, RetrievalReport
@@ -233,9 +234,20 @@ class Config(Section):
                     f"or learns from start from base or scratch"
                 )
             settings = self.settings_of(name)
+            budgets = self.tasks.max_turns
             if isinstance(settings, Sft):
                 self._check_demonstrations(name, settings.teacher)
-            _check_packing(f"runs.{name}", run, settings)
+                config_checks.turns(f"sft.horizons of runs.{name}", settings.horizons, budgets)
+                if settings.teacher:  # who tries the horizons of the section
+                    config_checks.turns("sft.horizons", self.sft.horizons, budgets)
+            config_checks.packing(f"runs.{name}", run, settings)
+        config_checks.training_data(self.runs, self.sources, self.tasks.train_count)
+        return self
+
+    @model_validator(mode="after")
+    def _base(self) -> "Config":
+        if self.preset == "base":
+            config_checks.turns("base.growth", self.base.growth.values(), self.tasks.max_turns)
         return self
 
     @model_validator(mode="after")
@@ -265,6 +277,8 @@ class Config(Section):
         unknown = set(self.mask_gap.horizons) - set(self.tasks.test_horizons)
         if measured is not None and unknown:
             raise ValueError(f"mask_gap.horizons: {sorted(unknown)} are no test_horizons")
+        if measured is not None:
+            config_checks.measured(self.mask_gap.tasks, self.tasks.test_count)
         return self
 
     @model_validator(mode="after")
@@ -286,7 +300,7 @@ class Config(Section):
                 raise ValueError(
                     f"webshop.runs.{name} has format_reward, which is for questions: take it away"
                 )
-            _check_packing(f"webshop.runs.{name}", run, settings)
+            config_checks.packing(f"webshop.runs.{name}", run, settings)
         return self
 
     def settings_of(self, name: str) -> Sft | Rl:
@@ -370,15 +384,6 @@ class Config(Section):
             waiting += parents - found
             found |= parents
         return found
-
-
-def _check_packing(where: str, run: Run, settings: Section) -> None:
-    """Refuse the paper's row for the run at ``where``, if its contexts have none."""
-    if isinstance(settings, Rl) and settings.packing != "tree" and run.policy != "mem1":
-        raise ValueError(
-            f"{where} has policy {run.policy} and packing {settings.packing}, which is the "
-            f"paper's row for mem1: use packing: tree"
-        )
 
 
 def json_schema() -> dict[str, Any]:

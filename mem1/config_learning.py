@@ -113,7 +113,8 @@ class Sft(Section):
         "with the imperfections"
     )
     horizons: list[Annotated[int, Field(ge=1, le=64)]] = Field(
-        description="objectives of the demonstrations, drawn uniformly; paper: 1, 2, 3"
+        min_length=1,
+        description="objectives of the demonstrations, drawn uniformly; paper: 1, 2, 3",
     )
     imperfections: Imperfections
     optimizer: Optimizer

@@ -16,22 +16,26 @@ PACKAGE = "mem1"
 ROOT = Path(__file__).resolve().parent.parent
 
 # These carry settings, messages and digests. What they carry is in frozen sections and files.
+# Not config_seeds: analysis groups trainings by its names.
 CARRIERS = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
         *(
             "cli",
             "config",
+            "config_checks",
             "config_files",
             "config_learning",
+            "config_paths",
             "config_retrieval",
             "config_sources",
             "config_systems",
             "config_vllm",
+            "config_webshop",
             "stages",
             "launch",
         ),
-        *("errors", "dependencies", "manifest", "provenance"),
+        *("errors", "dependencies", "made", "manifest", "provenance"),
     )
 )
 

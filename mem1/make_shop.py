@@ -46,7 +46,8 @@ def main(argv: Sequence[str]) -> None:
         args.output_dir / "tasks.jsonl", tasks, {**asked.model_dump(), "seed": args.seed}
     )
     outputs = {name: args.output_dir / name for name in ("goals.json", "tasks.jsonl")}
-    described = manifest.describe("make_shop", args.config, [], outputs)
+    read = opening.files(section.shop)
+    described = manifest.describe("make_shop", args.config, read, outputs)
     write_json(last, {**described, "webshop": shop.record, "seed": args.seed, "split": args.split})
     print(f"{args.output_dir}: {len(shop.goals)} goals, {len(tasks)} tasks")
 

@@ -233,7 +233,9 @@ def _inputs(run: "EvaluationRun", arguments: argparse.Namespace) -> list[Path]:
     from mem1.retrieval.bm25 import MANIFEST  # every index has one
 
     if run.shop is not None:
-        found = [arguments.goals]
+        from mem1.envs.webshop import opening
+
+        found = [arguments.goals, *opening.files(run.shop)]
     else:
         found = [arguments.passages]
         found += [arguments.index / MANIFEST] if run.searches_index else []

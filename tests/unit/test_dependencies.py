@@ -57,3 +57,9 @@ def test_retrieval_is_behind_its_command_and_training_is_not():
     files = {path.relative_to(ROOT).as_posix() for path in modules_of("build_index")}
     assert "mem1/retrieval/bm25.py" in files
     assert not any(name.startswith("mem1/train/") for name in files)
+
+
+def test_what_only_carries_settings_is_behind_no_evaluation():
+    names = {path.stem for path in modules_of("evaluate")}
+    assert not any(name.startswith("config") for name in names)
+    assert "made" not in names

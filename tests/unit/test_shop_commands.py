@@ -10,11 +10,12 @@ from mem1 import cli, config_files, evaluate, make_shop, make_tokenizer, stages,
 from mem1.agent.text import load_codec
 from mem1.envs.webshop import opening
 from mem1.errors import InputError
-from mem1.provenance import file_digest, write_json
+from mem1.provenance import file_digest, read_json, write_json
 from mem1.records import Trajectory, read_jsonl, write_jsonl
 from mem1.tasks.compose import save_panel
 from mem1.train.shop import play
 from tests.browser import Browser, found
+from tests.unit.envs.webshop.conftest import published
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = "shop-mem1-sft"
@@ -77,6 +78,17 @@ def test_the_same_seed_makes_the_same_goals(home, tmp_path):
             for folder in (home / "webshop/test", tmp_path / "again", tmp_path / "other")
         )
         assert first == again != other
+
+
+def test_goals_of_a_published_catalogue_name_its_files(tmp_path):
+    shop = {"protocol": "official-1k-synthetic", "catalogue": str(tmp_path), "mode": "text"}
+    section = {"shop": shop, "tasks": {"train_count": 1, "test_count": 2, "max_turns": 5}}
+    write_json(published(tmp_path) / "config/webshop.json", section)
+    make_shop.main(goals(tmp_path, "test", tmp_path / "made"))
+    names = ("items_shuffle_1000.json", "items_ins_v2_1000.json")  # orders are for human goals
+    assert read_json(tmp_path / "made/manifest.json")["inputs"] == {
+        f"{tmp_path}/{name}": file_digest(tmp_path / name) for name in names
+    }
 
 
 def test_a_split_that_does_not_exist_is_named(home, tmp_path):

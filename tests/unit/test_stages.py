@@ -50,7 +50,7 @@ def test_a_setting_that_trainings_are_compared_in_concerns_the_analysis_too(mini
 
 
 def test_number_of_test_tasks_concerns_test_panels_only(mini):
-    after = changed(mini, tasks={"test_count": 5})
+    after = changed(mini, tasks={"test_count": 32})
     expected = {f"tasks-test-{horizon}" for horizon in mini.tasks.test_horizons}
     assert differing(mini, after) == expected
 
@@ -109,7 +109,7 @@ def test_budgets_of_a_run_are_those_of_its_objectives(mini):
 
 def test_a_missing_budget_is_refused(mini):
     with pytest.raises(InputError, match=r"no budget for 60 objectives"):
-        stages.training_run(changed(mini, sft={"horizons": [60]}), "sft-mem1")
+        stages.budgets(mini.tasks, [60])
 
 
 def test_settings_of_vllm_concern_only_what_runs_with_it(mini):

@@ -52,6 +52,89 @@ def test_sample_plans_no_training_and_no_generated_world(copy, tmp_path):
     }
 
 
+LOCAL = """sources: {kind: files, files: [{layout: flashrag, path: mine.jsonl}]}
+retrieval_report: {k: 2}
+"""
+
+
+def reported(copy, data):
+    """The command that compares retrievers over files of one's own in ``data``, and its rule."""
+    (copy.folder / "mine.yaml").write_text(LOCAL, encoding="utf-8")
+    overlays = ("--configfile", "config/sample.yaml", "mine.yaml")
+    done = copy.snakemake("-n", "-p", *overlays, MEM1_SAMPLE_DATA=str(data))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.partition("rule retrieval_report:")[2].partition("\nrule ")[0]
+
+
+def test_recorded_answers_are_compared_where_there_are_some(copy, tmp_path):
+    assert "--calls" not in reported(copy, tmp_path)
+    calls = tmp_path / "my data" / "wiki18" / "search_calls.jsonl"
+    calls.parent.mkdir(parents=True)
+    calls.write_text("{}")
+    assert f"--calls '{calls}'" in reported(copy, tmp_path / "my data")
+
+
+def test_local_files_are_inputs_of_their_import(copy, tmp_path):
+    (copy.folder / "mine.yaml").write_text(LOCAL, encoding="utf-8")
+    (tmp_path / "mine.jsonl").write_text("{}")
+    overlays = ("--configfile", "config/sample.yaml", "mine.yaml")
+    planned = copy.snakemake("-n", *overlays, MEM1_SAMPLE_DATA=str(tmp_path)).stdout
+    assert str(tmp_path / "mine.jsonl") in planned
+
+
+def test_files_of_a_published_catalogue_are_inputs_of_its_goals(tmp_path):
+    made = copy_to(tmp_path, stand_ins=False)
+    for name in ("items_shuffle_1000.json", "items_ins_v2_1000.json"):
+        (made.folder / "shop").mkdir(exist_ok=True)
+        (made.folder / "shop" / name).write_text("[]")
+    runs = "{shop-sft-mem1: null, shop-rl-mem1: null, shop-sft-full: null}"
+    systems = ", ".join(f"shop-{name}: null" for name in ("mem1-rl", "mem1-sft", "amem"))
+    mine = "shop-full-rl: {run: null, model: models/my base}, shop-truncate: null"
+    overlay = made.overlay(
+        f"webshop: {{shop: {{protocol: official-1k-synthetic, catalogue: shop}}, runs: {runs}, "
+        f"systems: {{{systems}, {mine}}}}}\n"
+    )
+    (made.folder / "models/my base").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (made.folder / "models/my base" / name).write_text("")
+    done = made.snakemake("-n", "-p", *overlay)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for rule in ("make_shop", "evaluate_shop"):
+        part = done.stdout.partition(f"rule {rule}:")[2].partition("\nrule ")[0]
+        assert "shop/items_shuffle_1000.json, shop/items_ins_v2_1000.json" in part
+    assert "--model 'models/my base'" in done.stdout
+
+
+def test_a_base_model_in_a_folder_with_a_space_is_one_argument(tmp_path):
+    made = copy_to(tmp_path, stand_ins=False)
+    (made.folder / "models/base").rename(made.folder / "models/my base")
+    planned = made.snakemake("-n", "-p", *made.overlay("base_model: models/my base\n")).stdout
+    assert "--start 'models/my base'" in planned
+    assert "--start models/my" not in planned
+
+
+def test_no_job_asks_for_more_than_the_longest(tmp_path):
+    made = copy_to(tmp_path, stand_ins=False)
+    passages = made.folder / "results/smoke/world/test/passages.jsonl"
+    passages.parent.mkdir(parents=True)
+    with open(passages, "wb") as file:
+        file.truncate(10**9)  # without using the disk
+    asked = "results/smoke/index/test/manifest.json"
+    section = "results/smoke/config/retrieval.json"  # its size is not known before
+    smoke = ("--configfile", "config/smoke.yaml", "--allowed-rules", "build_index", "freeze")
+    assert made.snakemake("--cores", "1", section, *smoke).returncode == 0
+    planned = made.snakemake("-n", asked, *smoke, MEM1_LONGEST_JOB="20")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "runtime=20" in planned.stdout
+
+
+def test_a_longest_job_that_is_no_number_is_one_sentence(copy):
+    done = copy.snakemake("-n", MEM1_LONGEST_JOB="abc")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: MEM1_LONGEST_JOB is 'abc': set it")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory):
     """The workflow with something in the place of the base model of preset paper."""
@@ -254,6 +337,7 @@ def test_a_dry_run_imports_nothing_that_takes_long(copy):
         ("rl: {optimiser: 1}\n", "unknown key 'rl.optimiser'; did you mean 'optimizer'?"),
         ("runs: {rl-full: null}\n", "systems.full-rl.run is 'rl-full'"),
         ("tasks: {test_horizons: [1, 32]}\n", "max_turns has no entry for 32 objectives"),
+        ("sft: {horizons: [20]}\n", "sft.horizons of runs.sft-mem1 has 20 objectives"),
         ("sources: {kind: files}\n", "kind files needs files"),
         (
             "sources: {kind: files, files: [{layout: titles, path: x.json}]}\n",

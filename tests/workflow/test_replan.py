@@ -153,3 +153,38 @@ def test_the_run_ends_with_the_table_and_where_to_look(done):
     table = (done.folder / "results/smoke/tables/table1.md").read_text(encoding="utf-8")
     assert table in again.stdout
     assert "mlflow ui --backend-store-uri sqlite:////" in again.stdout
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """What is planned after a whole run over a file of one's own, as a function, and that file."""
+    made = copy_to(tmp_path_factory.mktemp("local"), stand_ins=True)
+    (made.folder / "data").mkdir()
+    (made.folder / "data/mine.jsonl").write_text("first")
+    (made.folder / "mine.yaml").write_text(
+        "sources: {kind: files, files: [{layout: flashrag, path: mine.jsonl}]}\n"
+        "tasks: {test_horizons: [1]}\nretrieval_report: {k: null}\n"
+    )
+    overlays = ("--configfile", "config/sample.yaml", "mine.yaml")
+    run = made.snakemake("--cores", "2", *overlays, MEM1_SAMPLE_DATA="data")
+    assert run.returncode == 0, run.stderr
+    return lambda: made.plan(*overlays, MEM1_SAMPLE_DATA="data"), made.folder / "data/mine.jsonl"
+
+
+def test_local_data_that_were_edited_are_imported_again(local):
+    plan, path = local
+    assert plan() == {}
+    path.write_text("second")
+    try:
+        assert {"import_sources", "evaluate"} <= plan().keys()
+    finally:
+        path.write_text("first")
+
+
+def test_what_was_imported_stays_valid_without_the_data(local):
+    plan, path = local
+    path.rename(path.with_suffix(".aside"))
+    try:
+        assert plan() == {}
+    finally:
+        path.with_suffix(".aside").rename(path)

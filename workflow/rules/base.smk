@@ -23,5 +23,5 @@ if CONFIG.preset == "base":
             folder=repository(CONFIG.base_model),
         shell:
             "python -m mem1.train_base --config {input.config} --threads {threads}"
-            " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
+            " --checkpoint-dir {params.checkpoints} --output-dir {params.folder:q}"
             " 2>&1 | tee {log} >&2"

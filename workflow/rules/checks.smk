@@ -28,6 +28,7 @@ def checked(values):
         compared = settings.retrieval_report.k is not None
         if dense and (compared or settings.retrieval.kind in ("dense", "hybrid")):
             encoder_files.check_installed(dense.encoder)
+        longest_job()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

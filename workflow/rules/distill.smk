@@ -33,5 +33,5 @@ rule distill:
     shell:
         "python -m mem1.distill --config {input.config} --system {wildcards.system}"
         " --questions {input.questions} --passages {input.passages} {params.made_of}"
-        " --student {params.student} --threads {threads} --output-dir {params.folder}"
+        " --student {params.student:q} --threads {threads} --output-dir {params.folder}"
         " 2>&1 | tee {log} >&2"

@@ -46,7 +46,7 @@ if CONFIG.mask_gap.system:
             records=lambda wildcards: f"{P}/eval",
             folder=subpath(output.manifest, parent=True),
         shell:
-            "python -m mem1.mask_gap --config {input.config} --model {params.model}"
+            "python -m mem1.mask_gap --config {input.config} --model {params.model:q}"
             " --records-dir {params.records} --output-dir {params.folder} --threads {threads}"
             " 2>&1 | tee {log} >&2"
 
@@ -75,6 +75,7 @@ if CONFIG.retrieval_report.k is not None:
             questions=f"{P}/world/test/questions.jsonl",
             passages=f"{P}/world/{corpus('test')}/passages.jsonl",
             index=f"{P}/compared/index/manifest.json",
+            calls=recorded_calls(),
             code=code("retrieval_report"),
         output:
             table=report(
@@ -96,7 +97,9 @@ if CONFIG.retrieval_report.k is not None:
             runtime=minutes(60),
         params:
             index=subpath(input.index, parent=True),
-            calls=lambda wildcards: recorded_calls(),
+            calls=lambda wildcards, input: (
+                f"--calls {shlex.quote(input.calls[0])}" if input.calls else ""
+            ),
             folder=subpath(output.manifest, parent=True),
         shell:
             "python -m mem1.retrieval_report --config {input.config}"

@@ -49,8 +49,7 @@ rule build_index:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=lambda wildcards, input: building(input),
-        runtime=lambda wildcards, input, attempt: attempt
-        * max(15, int(input.size_mb / 20)),
+        runtime=minutes(15, megabytes=20),
     params:
         folder=subpath(output.manifest, parent=True),
         vectors=lambda wildcards, input: (

@@ -4,6 +4,7 @@
 rule view:
     input:
         records=shown_records(),
+        tasks=shown_panels(),
         tokenizer=tokenizer_file(),
         code=code("view"),
     output:
@@ -24,5 +25,5 @@ rule view:
     params:
         tokenizer=subpath(input.tokenizer, parent=True),
     shell:
-        "python -m mem1.view {input.records} --tokenizer {params.tokenizer} --limit 5"
-        " --output {output} 2>&1 | tee {log} >&2"
+        "python -m mem1.view {input.records} --tokenizer {params.tokenizer:q}"
+        " --tasks {input.tasks} --limit 5 --output {output} 2>&1 | tee {log} >&2"

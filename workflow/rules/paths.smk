@@ -54,6 +54,12 @@ def shown_records():
     return [path for path in records() if Path(path).stem in ends]
 
 
+def shown_panels():
+    """The tasks of those records."""
+    horizons = dict.fromkeys(Path(path).stem for path in shown_records())
+    return expand(f"{P}/tasks/test-{{h}}.jsonl", h=horizons)
+
+
 def test_panels():
     """The tasks that systems are evaluated on."""
     return expand(f"{P}/tasks/test-{{h}}.jsonl", h=CONFIG.tasks.test_horizons)

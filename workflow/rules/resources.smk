@@ -3,19 +3,35 @@
 import os
 
 from mem1 import machines
+from mem1.errors import InputError
 
 
-def minutes(least, at_full_scale=None):
+def longest_job():
+    """Minutes that no job may ask for more than.
+
+    Raises:
+        InputError: MEM1_LONGEST_JOB is no such number.
+    """
+    said = os.environ.get("MEM1_LONGEST_JOB", "1440")
+    if not (said.isdecimal() and int(said)):
+        raise InputError(
+            f"MEM1_LONGEST_JOB is {said!r}: set it to a number of minutes, or unset it."
+        )
+    return int(said)
+
+
+def minutes(least, at_full_scale=None, megabytes=None):
     """A job's time limit, more of it at each attempt: a training goes on where it was ended.
 
-    Never more than a day, or than MEM1_LONGEST_JOB says in minutes: a job that asks for more than
+    With ``megabytes``, no less than a minute for so many of what it reads. Never more than a day, or than MEM1_LONGEST_JOB says in minutes: a job that asks for more than
     its partition allows waits for ever. What takes longer takes several attempts, or runs.
     """
     limit = at_full_scale if at_full_scale and gpus() else least
-    longest = int(os.environ.get("MEM1_LONGEST_JOB", 24 * 60))
+    longest = longest_job()
 
-    def runtime(wildcards, attempt):
-        return min(limit * attempt, longest)
+    def runtime(wildcards, input, attempt):
+        reading = int(input.size_mb / megabytes) if megabytes else 0
+        return min(max(limit, reading) * attempt, longest)
 
     return runtime
 

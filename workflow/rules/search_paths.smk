@@ -82,10 +82,27 @@ def indexed_vectors(kind):
     return vectors(kind) if CONFIG.retrieval.kind in ("dense", "hybrid") else []
 
 
+def local_file(name):
+    """A file below MEM1_SAMPLE_DATA."""
+    return os.path.join(os.environ.get("MEM1_SAMPLE_DATA", ""), name)
+
+
+def imported_files():
+    """The local files of the import.
+
+    Before it, as far as they are there: it says itself what is missing. Behind it all, so that what
+    was imported stays valid where they are gone.
+    """
+    done = os.path.isfile(f"{P}/world/test/manifest.json")
+    files = [local_file(file.path) for file in CONFIG.sources.files]
+    return [path for path in files if done or os.path.isfile(path)]
+
+
 def recorded_calls():
-    """Arguments that name the recorded answers of a retriever, in the folder that has some."""
-    recorded = "$MEM1_SAMPLE_DATA/wiki18/search_calls.jsonl"
-    return f'--calls "{recorded}"' if CONFIG.sources.kind == "files" else ""
+    """The recorded answers of a retriever, where there are some beside the data."""
+    if CONFIG.sources.kind != "files":
+        return []
+    return list(filter(os.path.isfile, [local_file("wiki18/search_calls.jsonl")]))
 
 
 def compared_retrievers():

@@ -21,6 +21,15 @@ def shop_start(wildcards):
     return f"{P}/train/{start}/model"
 
 
+def shop_files():
+    """The files of a published catalogue, as far as they are there; a generated one has none."""
+    if not CONFIG.webshop or CONFIG.webshop.shop.catalogue is None:
+        return []
+    from mem1.envs.webshop import opening
+
+    return [str(path) for path in opening.files(CONFIG.webshop.shop)]
+
+
 def shop_goals(split):
     """The goals of a split and the tasks that were drawn from them."""
     return expand(f"{P}/webshop/{split}/{{name}}", name=["goals.json", "tasks.jsonl"])

@@ -41,9 +41,9 @@ def system_arguments(split):
     def arguments(wildcards, input):
         told = ["--index", index_folder(split)]
         if input.model:
-            told += ["--model", system_model(wildcards)]
+            told += ["--model", shlex.quote(system_model(wildcards))]
         if input.tokenizer:
-            told += ["--tokenizer", str(Path(input.tokenizer[0]).parent)]
+            told += ["--tokenizer", shlex.quote(str(Path(input.tokenizer[0]).parent))]
         if CONFIG.systems[wildcards.system].environment == "web":
             told += ["--cache", '"$MEM1_RETRIEVAL_CACHE/web.sqlite"']
         return " ".join(told)

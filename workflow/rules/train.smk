@@ -43,8 +43,8 @@ rule train_sft:
         folder=subpath(output.manifest, parent=True),
         experiment=CONFIG.preset,
     shell:
-        "python -m mem1.train_sft --config {input.config} --tokenizer {params.tokenizer}"
-        " --start {params.start} {params.taught}"
+        "python -m mem1.train_sft --config {input.config} --tokenizer {params.tokenizer:q}"
+        " --start {params.start:q} {params.taught}"
         " --checkpoint-dir {params.checkpoints} --output-dir {params.folder}"
         " --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
@@ -89,7 +89,7 @@ rule train_rl:
     shell:
         "python -m mem1.launch {resources.processes} --nodes {resources.nodes} train_rl"
         " --config {input.config}"
-        " --start {params.start} --tasks {input.tasks} --passages {input.passages}"
+        " --start {params.start:q} --tasks {input.tasks} --passages {input.passages}"
         " --index {params.index} --checkpoint-dir {params.checkpoints}"
         " --output-dir {params.folder}"
         " --threads {threads} --experiment {params.experiment}"

@@ -5,6 +5,7 @@
 rule make_shop:
     input:
         config=f"{P}/config/webshop.json",
+        raw=shop_files(),
         code=code("make_shop"),
     output:
         goals=f"{P}/webshop/{{split}}/goals.json",
@@ -75,7 +76,9 @@ rule train_shop:
     threads: 1
     resources:
         mem_mb=shop_training_memory,
-        runtime=minutes(60),
+        runtime=minutes(60, at_full_scale=1440),
+        gpu=one_gpu(),
+        cpus_per_task=cpus,
     params:
         start=shop_start,
         tokenizer=subpath(input.tokenizer, parent=True),
@@ -87,6 +90,6 @@ rule train_shop:
         experiment=CONFIG.preset,
     shell:
         "python -m mem1.train_shop --config {input.config} --tokenizer {params.tokenizer}"
-        " --start {params.start} {params.goals} --checkpoint-dir {params.checkpoints}"
+        " --start {params.start:q} {params.goals} --checkpoint-dir {params.checkpoints}"
         " --output-dir {params.folder} --threads {threads} --experiment {params.experiment}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'

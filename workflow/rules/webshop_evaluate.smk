@@ -5,6 +5,7 @@ rule evaluate_shop:
     input:
         config=f"{P}/config/eval-{{system}}.json",
         goals=shop_goals("test"),
+        raw=shop_files(),
         tokenizer=lambda wildcards: (
             f"{P}/webshop/tokenizer/tokenizer.json"
             if CONFIG.webshop.systems[wildcards.system].run
@@ -28,10 +29,12 @@ rule evaluate_shop:
     threads: 1
     resources:
         mem_mb=shop_evaluation_memory,
-        runtime=minutes(60),
+        runtime=minutes(60, at_full_scale=1440),
+        gpu=one_gpu(),
+        cpus_per_task=cpus,
     params:
         model=lambda wildcards, input: (
-            f"--model {shop_model(wildcards)}" if input.model else ""
+            f"--model {shlex.quote(shop_model(wildcards))}" if input.model else ""
         ),
         tokenizer=lambda wildcards, input: (
             f"--tokenizer {Path(input.tokenizer).parent}" if input.tokenizer else ""
@@ -62,7 +65,7 @@ rule view_shop:
         "../../envs/mem1.yaml"
     resources:
         mem_mb=1000,
-        runtime=15,
+        runtime=minutes(15),
     params:
         tokenizer=subpath(input.tokenizer, parent=True),
     shell:

@@ -32,6 +32,7 @@ elif CONFIG.sources.kind == "files":
     rule import_sources:
         input:
             config=f"{P}/config/sources.json",
+            raw=imported_files(),
             code=code("import_sources"),
         output:
             passages=f"{P}/world/test/passages.jsonl",

@@ -21,10 +21,14 @@ def opened(settings: Settings, split: str, seed: int, goals: Path | None = None)
         InputError: the catalogue or the goals are missing, damaged, or do not belong together.
     """
     protocol = protocols.named(settings.protocol)
-    folder = None if settings.catalogue is None else Path(settings.catalogue)
-    catalogue = protocols.load(protocol, folder, _known(split), seed)
+    catalogue = protocols.load(protocol, _folder(settings), _known(split), seed)
     found = None if goals is None else panel.read(goals, catalogue)
     return protocols.shop(protocol, catalogue, found, seed=seed)
+
+
+def files(settings: Settings) -> list[Path]:
+    """The files of the catalogue, as far as they are there; a generated one has none."""
+    return protocols.files(protocols.named(settings.protocol), _folder(settings))
 
 
 def environment(
@@ -62,6 +66,10 @@ def task(shop: Shop, index: int, split: str, max_turns: int) -> Task:
     return Task(
         id=f"shop-{split}-{index}", split=split, questions=[], max_turns=max_turns, goal=goal
     )
+
+
+def _folder(settings: Settings) -> Path | None:
+    return None if settings.catalogue is None else Path(settings.catalogue)
 
 
 def _known(split: str) -> Split:

@@ -85,6 +85,11 @@ def load(protocol: Protocol, folder: Path | None, split: Split, seed: int) -> Ca
     return catalogue(products, notes, orders, unique=unique)
 
 
+def files(protocol: Protocol, folder: Path | None) -> list[Path]:
+    """The files that ``load`` reads, as far as they are there."""
+    return [] if folder is None else raw.files(folder, orders=protocol.goals == "human")
+
+
 def shop(
     protocol: Protocol,
     catalogue: Catalogue,

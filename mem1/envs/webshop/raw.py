@@ -98,6 +98,13 @@ def read_products(folder: Path) -> tuple[list[RawProduct], dict[str, RawNotes], 
     return [line.product for line in lines], _read(folder / NOTES, dict[str, RawNotes]), True
 
 
+def files(folder: Path, orders: bool) -> list[Path]:
+    """The files that are read of ``folder``, as far as they are there; ``orders``: those too."""
+    found = [pair for pair in (*PUBLISHED, (PRODUCTS, NOTES)) if (folder / pair[0]).is_file()]
+    names = [*found[0], *([ORDERS] if orders else [])] if found else []
+    return [folder / name for name in names if (folder / name).is_file()]
+
+
 def read_orders(folder: Path) -> dict[str, Sequence[RawOrder]]:
     """What people asked for, by the id of the product that answers it.
 
