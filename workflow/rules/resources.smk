@@ -23,8 +23,9 @@ def longest_job():
 def minutes(least, at_full_scale=None, megabytes=None):
     """A job's time limit, more of it at each attempt: a training goes on where it was ended.
 
-    With ``megabytes``, no less than a minute for so many of what it reads. Never more than a day, or than MEM1_LONGEST_JOB says in minutes: a job that asks for more than
-    its partition allows waits for ever. What takes longer takes several attempts, or runs.
+    With ``megabytes``, no less than a minute for so many of what it reads. Never more than a day, or
+    than MEM1_LONGEST_JOB says in minutes: a job that asks for more than its partition allows waits
+    for ever. What takes longer takes several attempts, or runs.
     """
     limit = at_full_scale if at_full_scale and gpus() else least
     longest = longest_job()
