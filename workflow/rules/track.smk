@@ -45,6 +45,7 @@ rule track_run:
 
 rule track_results:
     input:
+        config=f"{P}/config/analysis.json",
         tables=rules.render_tables.output,
         figures=rules.render_figures.output,
         others=[*products()["claims"], *pages()],
@@ -66,5 +67,6 @@ rule track_results:
         mem_mb=1000,
         runtime=minutes(10),
     shell:
-        "python -m mem1.track_results --output {output} --others {input.others}"
+        "python -m mem1.track_results --config {input.config} --output {output}"
+        " --others {input.others}"
         ' --tracking-uri "$MLFLOW_TRACKING_URI" 2>&1 | tee {log} >&2'
