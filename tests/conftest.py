@@ -1,12 +1,18 @@
-"""What all tests share: quiet threads, one profile of hypothesis, the longest files first."""
+"""What all tests share: quiet threads, nothing of the user's settings, the longest files first."""
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-
 import pytest
 from hypothesis import HealthCheck, settings
+
+# What somebody has set for work of their own decides nothing here, but for what tests ask for.
+ASKED_FOR = {"MEM1_SAMPLE_DATA", "MEM1_VLLM_PYTHON", "MEM1_SLURM_TEST"}
+for name in [*os.environ]:
+    own = name.startswith(("MEM1_", "MLFLOW_", "HF_HUB_")) and name not in ASKED_FOR
+    if own or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
+        del os.environ[name]
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 # Machines are shared: a slow example is no failure, and neither is slow drawing of examples.
 settings.register_profile("mem1", deadline=None, suppress_health_check=[HealthCheck.too_slow])

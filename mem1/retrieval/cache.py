@@ -82,6 +82,12 @@ class Cache:
     def _reading(self) -> sqlite3.Connection:
         address = self._path.absolute().as_uri() + "?mode=ro"
         if not os.access(self._path.parent, os.W_OK):
+            log = self._path.with_name(f"{self._path.name}-wal")
+            if log.is_file() and log.stat().st_size:
+                raise InputError(
+                    f"{self._path} has answers in {log.name} that nobody put in their place, and "
+                    f"its folder cannot be written: copy both to one that can."
+                )
             address += "&immutable=1"  # nobody can write there, and SQLite no log
         return sqlite3.connect(
             address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from safetensors.torch import load_file
@@ -12,6 +13,7 @@ from mem1 import config_files, stages
 from mem1.provenance import file_digest, write_json
 from mem1.records import StepMetrics, read_jsonl
 from mem1.tasks import tokenizer
+from mem1.train.base import base_rate, horizons_at
 from mem1.train.model import WEIGHTS, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,23 @@ def test_its_metrics_cover_the_configured_training() -> None:
     steps = [row.step for row in read_jsonl(FOLDER / "metrics.jsonl", StepMetrics)]
 
     assert steps == list(range(10, settings.base.steps + 1, 10))  # means of ten steps
+
+
+def test_its_learning_rate_was_the_one_that_the_schedule_gives() -> None:
+    settings = config_files.load(ROOT / "config/config.yaml", ROOT / "config/base.yaml")
+    run = stages.base_run(settings)
+    for row in read_jsonl(FOLDER / "metrics.jsonl", StepMetrics):  # means of ten steps
+        expected = fmean(base_rate(step, run) for step in range(row.step - 10, row.step))
+        assert row.values["rate"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_its_tasks_grow_with_the_steps() -> None:
+    settings = config_files.load(ROOT / "config/config.yaml", ROOT / "config/base.yaml")
+    run = stages.base_run(settings)
+    growth = run.base.growth
+    for first, largest in growth.items():
+        assert horizons_at(first, run) == list(range(1, largest + 1))
+    assert max(horizons_at(max(growth) - 1, run)) < max(growth.values())
 
 
 @pytest.mark.slow

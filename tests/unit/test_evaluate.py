@@ -16,6 +16,7 @@ from mem1.provenance import write_json
 from mem1.records import Passage, Question, Task, Trajectory, read_jsonl, write_jsonl
 from mem1.retrieval import bm25
 from mem1.tasks.compose import save_panel
+from tests.unit.agent.engines.openai_server import BASE
 
 NAMES = ["Ada", "Bo", "Cy", "Di", "Ed", "Fay"]
 
@@ -131,7 +132,7 @@ def test_a_model_with_too_few_positions_is_refused_before_anything_is_played(
     limits = {**config["agent"], "max_context": 9000}
     write_json(tmp_path / "config.json", {**config, "engine": "hf", "agent": limits})
     with pytest.raises(InputError, match="max_context is 9000, and the model has 8192 positions"):
-        evaluate.main([*arguments, "--model", "models/base", "--tokenizer", "models/base"])
+        evaluate.main([*arguments, "--model", str(BASE), "--tokenizer", str(BASE)])
 
 
 def test_an_engine_that_needs_a_model_asks_for_it(tmp_path: Path) -> None:

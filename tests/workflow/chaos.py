@@ -73,7 +73,9 @@ class Scene:
         """The workflow, in the background."""
         with open(self.copy.folder / "out.txt", "ab") as out:
             line = [sys.executable, "-m", "snakemake", *self.arguments]
-            return subprocess.Popen(line, cwd=self.copy.folder, stdout=out, stderr=out)
+            return subprocess.Popen(
+                line, cwd=self.copy.folder, env=self.copy.environment, stdout=out, stderr=out
+            )
 
     def run(self) -> bool:
         """The workflow to its end; whether it got there. ``log`` has what it said."""

@@ -36,13 +36,17 @@ class Copy:
 
     folder: Path
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What processes there inherit: none of the user's own settings, such as a tracker."""
+        return {k: v for k, v in os.environ.items() if not k.startswith(("MEM1_", "MLFLOW_"))}
+
     def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake there; the log and what it prints come back as text."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MEM1_", "MLFLOW_"))}
         return subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
-            env=inherited | environment,
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             check=False,

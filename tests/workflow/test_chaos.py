@@ -73,7 +73,10 @@ def start(copy: Copy, line: list[str]) -> subprocess.Popen[bytes]:
     """The training under Snakemake, in the background."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *line, MANIFEST], cwd=copy.folder, **quiet
+        [sys.executable, "-m", "snakemake", *line, MANIFEST],
+        cwd=copy.folder,
+        env=copy.environment,
+        **quiet,
     )
 
 

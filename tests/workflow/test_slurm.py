@@ -48,7 +48,9 @@ def start(copy: Copy, *arguments: str) -> subprocess.Popen[str]:
     """The workflow under the profile, in the background."""
     with open(copy.folder / "out.txt", "w", encoding="utf-8") as out:
         line = [sys.executable, "-m", "snakemake", *PROFILE, *arguments]
-        return subprocess.Popen(line, cwd=copy.folder, stdout=out, stderr=out, text=True)
+        return subprocess.Popen(
+            line, cwd=copy.folder, env=copy.environment, stdout=out, stderr=out, text=True
+        )
 
 
 def said(copy: Copy) -> str:

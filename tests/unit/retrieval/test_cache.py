@@ -1,6 +1,7 @@
 """Kept answers: asked once, the same for all processes, replayed without anything else."""
 
 import multiprocessing
+import os
 import signal
 import sqlite3
 import time
@@ -100,15 +101,30 @@ def test_a_replay_of_several_retrievers_is_told_which(tmp_path: Path) -> None:
         Replay(tmp_path / "c", "three")
 
 
-def test_a_replay_needs_no_right_to_write(tmp_path: Path) -> None:
+def test_a_replay_needs_no_right_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "kept"
-    recording(folder / "c", Changing()).search(["a"], 1)
+    cache = Cache(folder / "c", "record")
+    Recording(Changing(), cache).search(["a"], 1)
+    cache.close()
     (folder / "c").chmod(0o400)
     folder.chmod(0o500)
+    # Nothing is forbidden to root: it is told all the same, and the file is opened as for others.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     try:
         assert len(Replay(folder / "c").search(["a"], 1)) == 1
     finally:
         folder.chmod(0o700)
+
+
+def test_answers_that_a_killed_recording_left_in_its_log_are_not_overlooked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path / "c", "record")
+    Recording(Changing(), cache).search(["a"], 1)  # and not closed
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(InputError, match="has answers in c-wal .* copy both to one that can"):
+        Replay(tmp_path / "c")
+    cache.close()
 
 
 @pytest.mark.parametrize("mode", ["record", "replay"])

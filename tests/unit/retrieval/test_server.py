@@ -166,7 +166,9 @@ def test_requests_under_way_are_answered_before_it_stops(folder: Path) -> None:
             connection.sendall(head.encode() + body[:9])
             assert alive(server)  # it has read the beginning of the other one, by then
             server.process.terminate()
+            until = time.monotonic() + 60
             while accepts(server.port):
+                assert time.monotonic() < until
                 time.sleep(0.01)
             connection.sendall(body[9:])
             answer = connection.makefile("rb").read()

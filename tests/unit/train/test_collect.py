@@ -14,8 +14,7 @@ from mem1.retrieval.bm25 import BM25Retriever
 from mem1.tasks.atlas import World
 from mem1.train.collect import Arena, forms, rewards, statistics
 from mem1.train.demonstrations import mixed_tasks
-from tests.unit.train.conftest import AGENT
-from tests.unit.train.test_training import RL
+from tests.unit.train.conftest import AGENT, RL
 
 
 class Mumble:

@@ -17,8 +17,7 @@ from mem1.train.placement import by_checkpoint
 from mem1.train.players import plain
 from mem1.train.processes import ALONE
 from mem1.train.rollouts import WithVllm
-from tests.unit.train.conftest import MODEL
-from tests.unit.train.test_training import OPTIMIZER
+from tests.unit.train.conftest import MODEL, OPTIMIZER
 
 SETTINGS = Vllm(
     python=None, url=None, key=None, dtype="float32", max_num_seqs=8, block_size=32,

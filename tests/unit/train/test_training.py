@@ -1,6 +1,5 @@
 """Supervised and reinforcement steps: they learn, they log, and they resume bit for bit."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -9,81 +8,19 @@ import pytest
 import torch
 
 from mem1.agent.text import Codec
-from mem1.config import Agent
-from mem1.config_learning import Critic, Optimizer, Rl, Sft
-from mem1.envs.search import SearchEnvironment
+from mem1.config_learning import Rl
 from mem1.errors import InputError, StoppedError
 from mem1.records import StepMetrics, read_jsonl
-from mem1.retrieval.bm25 import BM25Retriever
 from mem1.tasks.atlas import World
-from mem1.tasks.atlas_solver import PERFECT
 from mem1.tracking import Live
 from mem1.train import collect, rl, session
 from mem1.train.checkpoint import Checkpoints
-from mem1.train.demonstrations import Scripted, mixed_tasks
+from mem1.train.demonstrations import mixed_tasks
 from mem1.train.forward import Actor
 from mem1.train.model import new_model
-from mem1.train.players import plain, players
-from mem1.train.processes import ALONE
-from mem1.train.sft import SftTraining
+from mem1.train.players import plain
 from mem1.train.trainee import rate
-from tests.unit.train.conftest import AGENT, MODEL, TURNS
-
-OPTIMIZER = Optimizer(lr=3e-3, weight_decay=0.01, warmup=1, final_lr=0.1, clip=1.0)
-SFT = Sft(
-    steps=4, batch=6, horizons=[1, 2], teacher=None, imperfections=PERFECT,
-    optimizer=OPTIMIZER, checkpoint_every=1,
-)  # fmt: skip
-RL = Rl(
-    estimator="grpo", steps=3, tasks=2, group=3, minibatches=2, clip_ratio=0.2, kl=0.01,
-    kl_in="loss", engine="plain", packing="tree", format_reward=False,
-    precision="fp32", gradient_checkpointing=False,
-    critic=None, least_valid=0.0, patience=3, entropy=0.001,
-    temperature=1.0, optimizer=OPTIMIZER, checkpoint_every=1,
-)  # fmt: skip
-PPO = RL.model_copy(
-    update={
-        "estimator": "ppo",
-        "kl_in": "reward",
-        "critic": Critic(
-            optimizer=OPTIMIZER, gamma=1.0, lam=0.95, value_clip=0.5, warmup=0, passes=1
-        ),
-    }
-)
-SHORT = AGENT.model_copy(update={"max_new_tokens": 12})
-
-Make = Callable[..., tuple[session.Resumable, Callable[[int], dict[str, float]]]]
-
-
-@pytest.fixture
-def sft(teach, world: World, words: Codec) -> Make:
-    def make():
-        model = new_model(MODEL, words.size, 0)
-        trainee = plain(Actor(model), OPTIMIZER)
-        source = Scripted(teach(), world.questions, SFT.horizons, TURNS, seed=0)
-        return trainee, SftTraining(SFT, 0, trainee, source).step
-
-    return make
-
-
-@pytest.fixture
-def reinforce(world: World, words: Codec, retriever: BM25Retriever) -> Make:
-    environment = SearchEnvironment(retriever, 3, SHORT, words)
-
-    def make(settings: Rl = RL, agent: Agent = SHORT, turns: int = 1):
-        tasks = mixed_tasks(world.questions, [2], {2: turns}, Random(1), count=5)
-        model = new_model(MODEL, words.size, 0)
-        ready = players(model, settings, ALONE)
-        arena = collect.Arena(environment, words, agent, "mem1")
-        training = rl.RlTraining(settings, 0, ready, tasks, arena, ALONE)
-        return ready.resumable, training.step
-
-    return make
-
-
-@pytest.fixture
-def ppo(reinforce: Make) -> Make:
-    return lambda: reinforce(PPO)
+from tests.unit.train.conftest import MODEL, OPTIMIZER, PPO, RL, SHORT, TURNS, Make, flat
 
 
 def run(make: Make, steps: int, folder: Path, stop: int | None = None) -> dict[str, torch.Tensor]:
@@ -98,17 +35,6 @@ def run(make: Make, steps: int, folder: Path, stop: int | None = None) -> dict[s
         "test", steps, interrupted, trainee, Checkpoints(folder, {"is": "x"}), 1, lambda _: Live()
     )
     return flat(trainee.state())
-
-
-def flat(state: dict, prefix: str = "") -> dict[str, torch.Tensor]:
-    """The tensors in nested ``state``."""
-    found: dict[str, torch.Tensor] = {}
-    for name, value in state.items() if isinstance(state, dict) else enumerate(state):
-        if isinstance(value, torch.Tensor):
-            found[f"{prefix}/{name}"] = value
-        elif isinstance(value, dict | list):
-            found |= flat(value, f"{prefix}/{name}")
-    return found
 
 
 def test_a_run_that_goes_on_with_another_learning_rate_uses_it(words: Codec) -> None:
@@ -231,7 +157,8 @@ def test_only_the_critic_learns_in_its_warm_up(
 ) -> None:
     monkeypatch.setattr(rl, "rewards", lambda played: torch.arange(len(played)).float() % 3)
     assert PPO.critic is not None
-    critic = PPO.critic.model_copy(update={"warmup": 1})
+    still = OPTIMIZER.model_copy(update={"weight_decay": 0.0})  # which moves weights all alone
+    critic = PPO.critic.model_copy(update={"warmup": 1, "optimizer": still})
     trainee, step = reinforce(PPO.model_copy(update={"critic": critic}))
 
     def weights(part: str) -> torch.Tensor:

@@ -11,8 +11,7 @@ from mem1.train.model import new_model
 from mem1.train.placement import by_checkpoint, shapes
 from mem1.train.players import plain
 from mem1.train.weights import Shape, buckets, write
-from tests.unit.train.conftest import MODEL
-from tests.unit.train.test_training import OPTIMIZER
+from tests.unit.train.conftest import MODEL, OPTIMIZER
 
 
 def test_file_holds_the_weights_by_the_names_of_a_checkpoint(tmp_path: Path) -> None:

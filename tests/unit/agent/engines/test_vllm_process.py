@@ -71,6 +71,8 @@ def eventually(holds: Callable[[], bool]) -> bool:
 
 @pytest.fixture
 def command(tmp_path: Path):
+    started: list[subprocess.Popen[str]] = []
+
     def start(how: str, **more: str) -> subprocess.Popen[str]:
         environment = {**os.environ, "MARK": str(tmp_path), "PYTHONPATH": str(ROOT), **more}
         process = subprocess.Popen(
@@ -82,11 +84,17 @@ def command(tmp_path: Path):
             # What runs in the background of a shell is deaf to Ctrl-C, and so is what it starts.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         return process
 
-    return start
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+    for left in of(tmp_path):  # of a test that failed
+        os.kill(left, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("how", "status"), [("succeed", 0), ("fail", 3)])
