@@ -122,7 +122,7 @@ def test_answers_that_a_killed_recording_left_in_its_log_are_not_overlooked(
     cache = Cache(tmp_path / "c", "record")
     Recording(Changing(), cache).search(["a"], 1)  # and not closed
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-    with pytest.raises(InputError, match="has answers in c-wal .* copy both to one that can"):
+    with pytest.raises(InputError, match=r"has answers in c-wal .* copy both to one that can"):
         Replay(tmp_path / "c")
     cache.close()
 
