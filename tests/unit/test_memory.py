@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,20 @@ import pytest
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from mem1 import batches, config_files, estimate, memory, memory_report
+from mem1 import batches, config_files, estimate, memory, memory_report, stages
 from mem1.agent.engines.hf import HFEngine
-from mem1.config import Config
+from mem1.agent.text import Codec
+from mem1.config import Config, Model
 from mem1.errors import InputError
 from mem1.machines import Machine, machine_of
 from mem1.memory_work import GIB, Part, Work
 from mem1.model_shape import PUBLISHED, ModelShape, shape_of
+from mem1.records import Question, Task
+from mem1.tasks import tokenizer
+from mem1.train import fitting
+from mem1.train.job import Job
+from mem1.train.model import new_model
+from mem1.train.processes import ALONE
 
 FOLDER = Path(__file__).parents[2] / "config"
 
@@ -188,3 +196,22 @@ def test_every_part_says_how_and_what_makes_it_smaller(paper: Work) -> None:
 
 def test_a_preset_without_a_machine_has_no_device() -> None:
     assert machine_of("mini") == Machine(processes=1, device_gib=0)
+
+
+def test_a_training_that_does_not_fit_is_refused_before_its_models_are_placed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = stages.frozen(config_files.load(FOLDER / "config.yaml"), "run-rl-mem1")
+    assert isinstance(run, stages.TrainingRun)
+    assert run.rl is not None
+    shape = Model(layers=2, hidden=32, heads=2, intermediate=48, max_position=8192)
+    words = tokenizer.word_level()
+    model = new_model(shape, words.get_vocab_size(), 0)
+    job = Job("train_rl", Namespace(), [], run, model, Codec(words), FOLDER, ALONE)
+    asked = Question(id="q", text="?", golds=["a"], source="made up")
+    tasks = [Task(id="t", split="train", questions=[asked, asked], max_turns=8)]
+    fitting.announce(job, run.rl, tasks)  # on a CPU: told, not refused
+    assert "rl-mem1" in capsys.readouterr().err
+    monkeypatch.setattr(fitting, "device_bytes", lambda processes: 2**20)
+    with pytest.raises(InputError, match=r"Run rl-mem1 needs .* GiB of each device"):
+        fitting.announce(job, run.rl, tasks)
