@@ -14,7 +14,7 @@ from mem1.errors import InputError
 from mem1.machines import Machine
 from mem1.memory import parts, total
 from mem1.memory_work import GIB, PHASES, Work, longest_tree, row_tokens
-from mem1.model_shape import shape_of
+from mem1.model_shape import ModelShape, shape_of
 
 PROMPT = (400, 30)  # assumed: tokens of a prompt without questions, and of each question
 
@@ -108,14 +108,36 @@ def check(name: str, work: Work) -> None:
             )
 
 
+def too_large_to_imitate(name: str, shape: ModelShape, device: int | None) -> str | None:
+    """Why the run ``name`` of stage sft does not fit a device; None if it does, or on a CPU.
+
+    It is one process with weights, gradients and two moments in fp32; activations are not counted.
+    """
+    need = 16 * shape.parameters
+    if device is None or need <= device:
+        return None
+    return (
+        f"Run {name} learns from demonstrations in one process and needs {need / GIB:.0f} GiB of "
+        f"its device (weights, gradients and moments in fp32), and a device has "
+        f"{device / GIB:.0f}: give it a larger one, or take it and its systems away (null)."
+    )
+
+
 def check_trainings(config: Config, machine: Machine, say: Callable[[str], None]) -> None:
     """Say batches and memory of all RL runs of ``config`` on ``machine``; a table is said once.
+
+    Of a run of stage sft that does not fit it is said too: its own job may have a larger device.
 
     Raises:
         InputError: a run does not fit, or cannot be divided.
     """
     said: set[str] = set()
     for name, run in config.runs.items():
+        if run.stage == "sft" and machine.device_bytes is not None:
+            shape = shape_of(ROOT / config.base_model)
+            large = shape and too_large_to_imitate(name, shape, machine.device_bytes)
+            if large:
+                say("\n" + large)
         work = of_config(config, name, machine) if run.stage == "rl" else None
         if work is None:
             continue

@@ -28,6 +28,7 @@ def main(argv: Sequence[str]) -> None:
     from mem1.seeding import derive
     from mem1.stages import TrainingRun
     from mem1.train.demonstrations import Recorded, Scripted, Source, Teacher
+    from mem1.train.fitting import check_supervised
     from mem1.train.forward import Actor
     from mem1.train.job import Job
     from mem1.train.players import plain
@@ -65,6 +66,7 @@ def main(argv: Sequence[str]) -> None:
         )
         known = read_jsonl(questions, Question)
         source = Scripted(teacher, known, run.sft.horizons, run.max_turns, seed)
+    check_supervised(job)
     trainee = plain(Actor(job.model.train()), run.sft.optimizer)
     training = SftTraining(run.sft, seed, trainee, source)
     job.train(run.sft.steps, training.step, trainee, run.sft.checkpoint_every)

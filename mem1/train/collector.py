@@ -1,11 +1,13 @@
 """Opens what a training collects with, as its settings say, and closes it in the end."""
 
 import copy
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mem1.agent.engines.hf import HFEngine
 from mem1.agent.engines.vllm.arguments import engine_arguments
@@ -13,12 +15,14 @@ from mem1.agent.engines.vllm.process import ServerProcess, log_of, scratch_folde
 from mem1.agent.text import files
 from mem1.config_learning import Rl
 from mem1.config_vllm import Vllm
+from mem1.errors import InputError
 from mem1.records import Task
 from mem1.seeding import derive
 from mem1.train.collect import BATCH, Arena
 from mem1.train.job import Job
 from mem1.train.placement import InProcess, Placement, Served
 from mem1.train.players import Players
+from mem1.train.processes import Processes
 from mem1.train.rollouts import InModel, Rollouts, WithVllm
 
 
@@ -62,12 +66,37 @@ def opened(
             )
 
 
+def check_placement(rl: Rl, settings: Vllm, processes: Processes) -> None:
+    """Refuse a placement of vLLM that these processes cannot use.
+
+    Raises:
+        InputError: in process it is to be shared out over GPUs, or processes on another machine
+            could not reach the server.
+    """
+    if rl.rollout == "vllm":
+        if settings.tensor_parallel > 1:
+            raise InputError(
+                f"vllm.tensor_parallel is {settings.tensor_parallel}, and with rl.rollout: vllm "
+                f"each process has an engine of its own: use 1, or rl.rollout: vllm-server."
+            )
+        return
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes.count))  # torchrun says it
+    host = "127.0.0.1" if settings.url is None else urlsplit(settings.url).hostname
+    if here < processes.count and host in ("127.0.0.1", "localhost", "::1"):
+        raise InputError(
+            "The processes of this training are on several machines, and a server of vLLM on one "
+            "of them is reached from there only: name one that all reach (vllm.url), or use "
+            "rl.rollout: hf."
+        )
+
+
 @contextmanager
 def _placed(
     job: Job, rl: Rl, settings: Vllm, model: dict[str, Any], scratch: Path
 ) -> Iterator[Placement]:
     """vLLM with the arguments ``model``, where the settings want it, until the block ends."""
     processes, threads = job.processes, job.arguments.threads
+    check_placement(rl, settings, processes)
     if rl.rollout == "vllm":
         own = max(1, threads // processes.count)
         local = InProcess(settings, model, job.codec, own, processes)

@@ -68,7 +68,7 @@ class Experience:
         everyone = processes.gather([[row.ids.numel() for row in rows] for rows in own])
         for number, rows in enumerate(own):  # all must take part in every pass
             most = max(len(theirs[number]) for theirs in everyone)
-            rows += [nothing()] * (most - len(rows))
+            rows += [nothing() for _ in range(most - len(rows))]
         recorded = [p for one in trajectories for turn in one.turns for p in turn.logprobs]
         return cls(
             order=TrajectoryOrder(outputs),

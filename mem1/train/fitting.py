@@ -7,6 +7,7 @@ import torch
 
 from mem1 import memory_report
 from mem1.config_learning import Rl
+from mem1.errors import InputError
 from mem1.memory_work import Work
 from mem1.model_shape import of_fields
 from mem1.records import Task
@@ -41,6 +42,19 @@ def announce(job: Job[TrainingRun] | Job[ShopRun], rl: Rl, tasks: Sequence[Task]
         line, table = memory_report.batch_line(job.run.name, work), memory_report.table(work)
         print(line, table, sep="\n\n", file=sys.stderr, flush=True)
     memory_report.check(job.run.name, work)
+
+
+def check_supervised(job: Job[TrainingRun]) -> None:
+    """Refuse supervised learning of a model that its device cannot hold.
+
+    Raises:
+        InputError: it cannot.
+    """
+    shape = of_fields(job.model.config.to_dict())
+    device = device_bytes(job.processes)
+    large = shape and memory_report.too_large_to_imitate(job.run.name, shape, device)
+    if large:
+        raise InputError(large)
 
 
 def device_bytes(processes: Processes) -> int | None:

@@ -131,6 +131,7 @@ class WithVllm:
             return played
 
         def revive(reason: str) -> None:
+            self._make_room()
             self._placement.revive(reason)
             self._resting = False
             self._measures["machine/restarts"] += 1
@@ -179,5 +180,13 @@ class WithVllm:
 
     def _rest(self, resting: bool) -> None:
         if self._sleeps and resting != self._resting:
+            if not resting:
+                self._make_room()
             together(self._processes, lambda: self._placement.rest(resting))
             self._resting = resting
+
+    def _make_room(self) -> None:
+        """Give back what torch keeps of a GPU for later, in all processes: vLLM needs it first."""
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._processes.wait()

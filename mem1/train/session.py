@@ -110,6 +110,7 @@ def train(
                 StepMetrics(step=row["step"], values=row["values"]) for row in states[0]["metrics"]
             ]
             _refuse(name, done, collapsed(metrics), checkpoints)
+            del saved, states  # they hold the files, also after newer ones have replaced them
         with live(done) if processes.first else Live() as tracker:
             for number in tqdm(
                 range(done, steps),

@@ -215,3 +215,15 @@ def test_a_training_that_does_not_fit_is_refused_before_its_models_are_placed(
     monkeypatch.setattr(fitting, "device_bytes", lambda processes: 2**20)
     with pytest.raises(InputError, match=r"Run rl-mem1 needs .* GiB of each device"):
         fitting.announce(job, run.rl, tasks)
+
+
+def test_imitation_that_does_not_fit_one_device_is_said_before_its_teacher_is_asked() -> None:
+    said: list[str] = []
+    memory_report.check_trainings(load("paper"), machine_of("paper"), said.append)
+    found = [one for one in said if "sft-mem1 learns from demonstrations" in one]
+    assert len(found) == 1
+    assert "needs 113 GiB of its device" in found[0]  # 16 bytes x 7,615,616,512
+    assert "a device has 80" in found[0]
+    said.clear()
+    memory_report.check_trainings(load("paper"), Machine(4, 141), said.append)
+    assert not any("learns from demonstrations" in one for one in said)

@@ -24,7 +24,7 @@ rule distill:
     resources:
         mem_mb=lambda wildcards, input: memory(2000, input.index, input.model),
         runtime=minutes(240, at_full_scale=1440),
-        gpu=one_gpu(),
+        gpu=playing_gpus,
         cpus_per_task=cpus,
     params:
         made_of=system_arguments("train"),

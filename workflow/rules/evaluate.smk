@@ -26,7 +26,7 @@ rule evaluate:
     resources:
         mem_mb=evaluation_memory,
         runtime=minutes(60, at_full_scale=1440),
-        gpu=one_gpu(),
+        gpu=playing_gpus,
         cpus_per_task=cpus,
     params:
         made_of=system_arguments("test"),

@@ -52,6 +52,14 @@ def one_gpu():
     return min(1, gpus())
 
 
+def playing_gpus(wildcards):
+    """GPUs of a job that lets a system act: vLLM can share a model out over several."""
+    shop = CONFIG.webshop.systems if CONFIG.webshop else {}
+    engine = {**CONFIG.systems, **shop}[wildcards.system].engine
+    shared = engine in ("vllm", "vllm-server")
+    return one_gpu() * (CONFIG.vllm.tensor_parallel if shared else 1)
+
+
 def cpus(wildcards, threads):
     """Cores of a job that runs a model: its threads, and eight where they feed a GPU."""
     return max(threads, 8 * one_gpu())

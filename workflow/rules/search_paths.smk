@@ -49,10 +49,19 @@ def engine_memory(engine):
     return {"vllm": 1000, "vllm-server": 3000}.get(engine, 0)
 
 
+def loading(start, processes=1):
+    """MB of memory that the model in the folder ``start`` takes at the beginning of a training.
+
+    Each process loads it in fp32, two times the size of a file in bf16, and copies it once.
+    """
+    return 4 * processes * memory(0, start)
+
+
 def rl_memory(wildcards, input):
     """MB of memory of a training that collects."""
     engine = CONFIG.settings_of(wildcards.run).rollout
-    return memory(3000 + engine_memory(engine), input.index, input.start)
+    beside = 3000 + engine_memory(engine) + loading(input.start, machine().processes)
+    return memory(beside, input.index)
 
 
 def evaluation_memory(wildcards, input):

@@ -27,7 +27,7 @@ rule train_sft:
         "../../envs/mem1.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input: memory(2000, input.index, input.start),
+        mem_mb=lambda wildcards, input: memory(2000 + loading(input.start), input.index),
         runtime=minutes(60, at_full_scale=1440),
         gpu=one_gpu(),
         cpus_per_task=cpus,

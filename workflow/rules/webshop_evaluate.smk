@@ -30,7 +30,7 @@ rule evaluate_shop:
     resources:
         mem_mb=shop_evaluation_memory,
         runtime=minutes(60, at_full_scale=1440),
-        gpu=one_gpu(),
+        gpu=playing_gpus,
         cpus_per_task=cpus,
     params:
         model=lambda wildcards, input: (

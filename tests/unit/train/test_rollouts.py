@@ -1,6 +1,7 @@
 """An engine with weights of its own: given new ones, compared, and brought back when it is lost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,14 +11,15 @@ from mem1.agent.engines.hf import HFEngine
 from mem1.agent.engines.vllm.base import LostError, check_weights
 from mem1.agent.text import Codec
 from mem1.config_vllm import Vllm
-from mem1.errors import StoppedError
+from mem1.errors import InputError, StoppedError
+from mem1.train.collector import check_placement
 from mem1.train.forward import Actor
 from mem1.train.model import new_model
 from mem1.train.placement import by_checkpoint
 from mem1.train.players import plain
 from mem1.train.processes import ALONE
 from mem1.train.rollouts import WithVllm
-from tests.unit.train.conftest import MODEL, OPTIMIZER
+from tests.unit.train.conftest import MODEL, OPTIMIZER, RL
 
 SETTINGS = Vllm(
     python=None, url=None, key=None, dtype="float32", max_num_seqs=8, block_size=32,
@@ -116,3 +118,44 @@ def test_an_engine_that_is_lost_for_good_is_one_sentence(make) -> None:
     with pytest.raises(LostError, match=r"it is gone, also after 2 new starts \(vllm\.restarts\)"):
         rollouts.collect(play)
     assert placement.revived == 2
+
+
+def test_the_trainer_gives_its_memory_back_before_an_engine_wakes(
+    words: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    placement = Apart(words)
+    monkeypatch.setattr(placement, "rest", lambda on: seen.append("sleep" if on else "wake"))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: seen.append("free"))
+    policy = plain(Actor(new_model(MODEL, words.size, 0)), OPTIMIZER)
+    rollouts = WithVllm(placement, policy, SETTINGS, ALONE, PROBES, SAMPLING, 0, sleeps=True)
+    rollouts.collect(played)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    rollouts._rest(False)
+    assert seen == ["sleep", "free", "wake"]
+
+
+def test_an_engine_in_process_is_not_shared_out_over_gpus() -> None:
+    settings = SETTINGS.model_copy(update={"tensor_parallel": 2})
+    rl = RL.model_copy(update={"rollout": "vllm"})
+    with pytest.raises(InputError, match=r"vllm\.tensor_parallel is 2, .* use 1, or"):
+        check_placement(rl, settings, ALONE)
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [(None, True), ("http://localhost:8000/v1", True), ("http://node-7:8000/v1", False)],
+)
+def test_a_server_on_one_of_several_machines_is_reached_from_there_only(
+    url: str | None, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    settings = SETTINGS.model_copy(update={"url": url})
+    rl = RL.model_copy(update={"rollout": "vllm-server"})
+    check_placement(rl, settings, replace(ALONE, count=2))  # all on this machine
+    four = replace(ALONE, count=4)
+    if refused:
+        with pytest.raises(InputError, match="on several machines"):
+            check_placement(rl, settings, four)
+    else:
+        check_placement(rl, settings, four)

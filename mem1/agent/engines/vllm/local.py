@@ -125,6 +125,7 @@ class VLLMEngine:
         self._waiting: queue.SimpleQueue[_Request | _Act | None] = queue.SimpleQueue()
         self._running: dict[str, _Request] = {}
         self._delayed: list[_Act] = []  # until nothing is running
+        self._gpu = torch.cuda.current_device() if gpu else None  # the engine has chosen it here
         self._thread = threading.Thread(
             target=self._work, args=(threads,), name="vllm", daemon=True
         )
@@ -195,6 +196,8 @@ class VLLMEngine:
     def _work(self, threads: int) -> None:
         """Step the engine until it is closed or fails; then all that is asked for fails."""
         torch.set_num_threads(threads)  # each thread has its own number
+        if self._gpu is not None:
+            torch.cuda.set_device(self._gpu)  # and its own GPU
         try:
             self._steps()
         except BaseException as error:  # it is raised where something was asked for
