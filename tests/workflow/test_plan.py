@@ -357,3 +357,12 @@ def test_bad_configuration_is_one_sentence(copy, overlay, sentence):
 def test_the_cluster_profile_is_found_from_the_root(copy):
     done = copy.snakemake("-n", "--cores", "all", "--profile", "slurm")
     assert done.returncode == 0, done.stderr
+
+
+def test_an_evaluation_asks_for_the_gpus_that_vllm_shares_its_model_out_over(paper):
+    done = paper.snakemake("-n", "--configfile", "config/paper.yaml")
+    assert done.returncode == 0, done.stderr
+    jobs = re.findall(r"^rule (\w+):\n((?:    .*\n)+)", done.stdout + done.stderr, re.MULTILINE)
+    asked = {(name, re.search(r"\bgpu=(\d)", job)[1]) for name, job in jobs if " gpu=" in job}
+    assert {("evaluate", "4"), ("train_sft", "1"), ("train_rl", "4")} <= asked
+    assert ("evaluate", "1") not in asked
