@@ -60,8 +60,9 @@ def link(name: str, values: Mapping[str, Any], place: str, files: Iterable[str])
     def called(file: str) -> str:
         """The file of that name that is meant: of the same split, where there are several."""
         found = [path for path in files if PurePosixPath(path).name == file]
-        split = values.get("split", folder.name)
-        return next((path for path in found if f"/{split}/" in path), next(iter(found), file))
+        splits = [values.get("split"), *reversed(PurePosixPath(name).parent.parts), "test"]
+        named = [path for split in splits for path in found if f"/{split}/" in path]
+        return next(iter([*named, *found]), file)
 
     if "panel" in values:
         panel = name.rpartition("/")[2].replace(".manifest.json", ".jsonl")
@@ -71,6 +72,14 @@ def link(name: str, values: Mapping[str, Any], place: str, files: Iterable[str])
     if "corpus" in values and "files" in values:
         inputs = {called("passages.jsonl"): values["corpus"]}
         return Link(name, "build_index", inputs=inputs, outputs=made(values["files"]))
+    if "corpus" in values and "parts" in values:  # a hybrid index: of BM25 and vectors
+        parts = {f"{folder}/{part}/manifest.json": sha for part, sha in values["parts"].items()}
+        return Link(
+            name, "build_index", inputs={called("passages.jsonl"): values["corpus"]} | parts
+        )
+    if "encoder" in values and "file" in values:  # vectors of some of the passages
+        vectors = name.rpartition("/")[2].replace(".manifest.json", ".npy")
+        return Link(name, "encode_passages", outputs=made({vectors: values["file"]}))
     if "files" in values and "inputs" in values:  # an import
         read = values["inputs"] if isinstance(values["inputs"], Mapping) else {}
         raw = {f"{DATA}/{path}": sha for path, sha in read.items() if isinstance(sha, str)}

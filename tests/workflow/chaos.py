@@ -11,7 +11,7 @@ index was lost writes its outputs again, from its last checkpoint: Snakemake wan
     twice   two runs at once in one folder
 
 In:  the repository. Out: a JSON file with what was done, and what it took. A whole round of them
-takes an hour on two cores. What is compared: ``tests.workflow.outcome``.
+takes twenty minutes on two cores. What is compared: ``tests.workflow.outcome``.
 """
 
 import argparse

@@ -103,8 +103,28 @@ def test_panels_and_indices_know_what_they_were_made_from() -> None:
     assert link("x.manifest.json", {"a": 1}, P, files) is None
 
 
-def test_the_committed_run_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    verify.main([str(REFERENCE)])
+def test_a_hybrid_index_was_made_of_its_parts_and_vectors_are_checked() -> None:
+    files = [f"{P}/world/train/passages.jsonl", f"{P}/world/test/passages.jsonl"]
+    whole = {"corpus": "p", "kind": "hybrid", "parts": {"bm25": "b", "dense": "d"}}
+    for name, split in (("index/train", "train"), ("compared/index", "test")):
+        found = link(f"{name}/manifest.json", whole, P, files)
+        assert found is not None
+        assert found.inputs == {
+            f"{P}/world/{split}/passages.jsonl": "p",
+            f"{P}/{name}/bm25/manifest.json": "b",
+            f"{P}/{name}/dense/manifest.json": "d",
+        }
+    part = link("index/train/bm25/manifest.json", {"corpus": "p", "files": {"a": "a"}}, P, files)
+    assert part is not None
+    assert part.inputs == {f"{P}/world/train/passages.jsonl": "p"}
+    made = link("vectors/test/1-of-2.manifest.json", {"encoder": {}, "file": "v"}, P, files)
+    assert made is not None
+    assert made.outputs == {f"{P}/vectors/test/1-of-2.npy": "v"}
+
+
+@pytest.mark.parametrize("preset", ["mini", "sample"])
+def test_the_committed_run_holds(preset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    verify.main([str(REFERENCE.with_name(preset))])
     printed = capsys.readouterr().out
     assert "the chain holds" in printed
     assert "first broken link" not in printed
