@@ -22,8 +22,7 @@ from mem1.train.players import plain
 from mem1.train.sft import SftTraining
 from mem1.train.shop import ShopTraining
 from mem1.train.trainee import PlainTrainee
-from tests.unit.train.conftest import AGENT, MODEL, TURNS
-from tests.unit.train.test_training import SFT
+from tests.unit.train.conftest import AGENT, MODEL, SFT, TURNS
 
 pytestmark = [
     pytest.mark.gpu,

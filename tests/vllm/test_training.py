@@ -30,7 +30,7 @@ from mem1.train.rl import RlTraining
 from mem1.train.rollouts import WithVllm
 from tests.unit.agent.engines.openai_server import BASE
 from tests.unit.agent.engines.test_http import TASKS, WORLD
-from tests.unit.train.test_training import PPO
+from tests.unit.train.conftest import PPO
 from tests.vllm.conftest import MOST, SETTINGS
 
 AGENT = Agent(max_context=4096, max_new_tokens=64, max_info=192, truncate_budget=400)

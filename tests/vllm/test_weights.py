@@ -16,7 +16,7 @@ from mem1.train.placement import by_checkpoint, shapes
 from mem1.train.players import plain
 from mem1.train.weights import write
 from tests.unit.agent.engines.openai_server import BASE
-from tests.unit.train.test_training import OPTIMIZER
+from tests.unit.train.conftest import OPTIMIZER
 from tests.vllm.test_engines import Base, prompts
 
 SAMPLING = Sampling(0.0, 24)
