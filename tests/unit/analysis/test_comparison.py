@@ -1,5 +1,6 @@
 """A run against a kept one: the same, doctored, and with files gone."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -294,14 +295,14 @@ def test_a_committed_run_agrees_with_itself_and_not_with_a_doctored_copy(folder,
         shutil.copyfile(folder / name, tmp_path / file.source)
     assert compared(tmp_path, folder, OURS)[0]
     table = tmp_path / found.files["table1.csv"].source
-    rows = table.read_text(encoding="utf-8").splitlines()
-    head = rows[0].split(",")
-    number = next(n for n, row in enumerate(rows) if ",peak,tokens,measured," in row)
-    cells = rows[number].split(",")
-    for column in ("value", "low", "high"):
-        cells[head.index(column)] = str(10 * float(cells[head.index(column)]))
-    rows[number] = ",".join(cells)
-    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with open(table, encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    doctored = next(r for r in rows if (r["metric"], r["mark"]) == ("peak", "measured"))
+    doctored |= {name: str(10 * float(doctored[name])) for name in ("value", "low", "high")}
+    with open(table, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, doctored.keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     agree, page = compared(tmp_path, folder, OURS)
     assert not agree
     assert "| table1.csv | peak |" in page
