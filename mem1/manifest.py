@@ -2,11 +2,13 @@
 
 A manifest lies beside its result and is written last. Its keys: ``command``; ``config``,
 the digest of the frozen section; ``code``, the digest of the command's sources; ``inputs``
-and ``outputs``, digests by path (inputs relative to the working directory, outputs relative
-to the manifest); and ``made``, the commit, versions and machine, which no digest covers. A
-folder's digest covers all files in it but those that decide nothing (``tree_digest``).
+and ``outputs``, digests by path (inputs relative to the working directory or to the folder of
+local data, outputs relative to the manifest); and ``made``, the commit, versions and machine,
+which no digest covers. A folder's digest covers all files in it but those that decide nothing
+(``tree_digest``).
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from mem1.dependencies import code_digest, is_command
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json, tree_digest
 
+DATA = "$MEM1_SAMPLE_DATA"  # stands for the folder of local data, wherever that is
 KEYS = frozenset({"command", "config", "code", "inputs", "outputs"})
 
 
@@ -28,6 +31,22 @@ def digest(path: Path) -> str:
     if not path.exists():
         raise InputError(f"{path} does not exist: make it first, or correct the path.")
     return tree_digest(path) if path.is_dir() else file_digest(path)
+
+
+def recorded_name(path: Path) -> str:
+    """How a manifest names the input at ``path``: the same on every machine, where it can be."""
+    data = os.environ.get(DATA[1:])
+    if data and path.is_relative_to(data):
+        return f"{DATA}/{path.relative_to(data).as_posix()}"
+    return path.as_posix()
+
+
+def located(name: str) -> Path | None:
+    """Where the input ``name`` of a manifest lies; None if nobody says where the data are."""
+    if not name.startswith(f"{DATA}/"):
+        return Path(name)
+    data = os.environ.get(DATA[1:])
+    return Path(data, name.removeprefix(f"{DATA}/")) if data else None
 
 
 def describe(
@@ -49,7 +68,7 @@ def describe(
         "command": command,
         "config": json_digest(read_json(config)) if config else None,
         "code": code_digest(command),
-        "inputs": {path.as_posix(): digest(path) for path in inputs},
+        "inputs": {recorded_name(path): digest(path) for path in inputs},
         "outputs": {name: digest(path) for name, path in sorted(outputs.items())},
         made.KEY: made.here(),
     }
@@ -79,7 +98,10 @@ def verify(path: Path) -> dict[str, Any]:
             f"{path}: the code of mem1.{manifest['command']} has changed since; {again}."
         )
     for name, recorded in manifest["inputs"].items():
-        if digest(Path(name)) != recorded:
+        lies = located(name)
+        if lies is None:
+            raise InputError(f"{path} names {name}: set {DATA[1:]} to the folder of the data.")
+        if digest(lies) != recorded:
             raise InputError(f"{path}: its input {name} has changed since; {again}.")
     for name, recorded in manifest["outputs"].items():
         if digest(path.parent / name) != recorded:

@@ -7,7 +7,6 @@ them by what the manifests say of each other. A table, figure or claim that no m
 broken link too: it may be left over from an earlier run.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +15,7 @@ from typing import Any
 
 from mem1 import manifest
 from mem1.analysis import reference, remade
-from mem1.analysis.chain import DATA, SINCE, Break, Chain, Kind, Link, link
+from mem1.analysis.chain import SINCE, Break, Chain, Kind, Link, link
 from mem1.analysis.remade import TABLES
 from mem1.errors import InputError
 from mem1.provenance import file_digest, json_digest, read_json
@@ -81,12 +80,10 @@ def of_run(folder: Path) -> Report:
 
     @cache
     def now(path: str, recorded: str) -> str | None:
-        if path.startswith(DATA):
-            data = os.environ.get(DATA[1:])
-            if data is None:
-                return recorded
-            path = f"{data}{path.removeprefix(DATA)}"
-        return manifest.digest(base / path) if (base / path).exists() else None
+        there = manifest.located(path)
+        if there is None:
+            return recorded
+        return manifest.digest(base / there) if (base / there).exists() else None
 
     breaks = [
         *chain.changed(now),
@@ -145,8 +142,9 @@ def of_reference(folder: Path, root: Path) -> Report:
     def now(path: str, recorded: str) -> str | None:
         if path in sources:
             return sources[path]
-        if not path.startswith(inside) and (root / path).exists():
-            return manifest.digest(root / path)
+        there = manifest.located(path)
+        if there is not None and not path.startswith(inside) and (root / there).exists():
+            return manifest.digest(root / there)
         return recorded
 
     breaks = [

@@ -14,10 +14,9 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from mem1.dependencies import code_digest
-from mem1.manifest import KEYS
+from mem1.manifest import DATA, KEYS
 
 Kind = Literal["file", "input", "origin", "raw", "settings", "code"]
-DATA = "$MEM1_SAMPLE_DATA"  # the folder that imported files lie below
 SINCE: frozenset[Kind] = frozenset({"raw", "settings", "code"})  # changed since, not broken
 
 

@@ -87,3 +87,22 @@ def test_verify_writes_no_receipt_when_something_changed(made):
 def test_receipt_names_each_manifest(made):
     verify.main(["--manifests", str(made), "--output", "receipt.json"])
     assert json.loads(Path("receipt.json").read_text(encoding="utf-8")).keys() == {str(made)}
+
+
+def test_local_data_are_recorded_without_the_folder_they_lie_in(made, tmp_path, monkeypatch):
+    for folder in ("here", "there"):
+        Path(folder, "wiki18").mkdir(parents=True)
+        Path(folder, "wiki18/calls.jsonl").write_text("{}", encoding="utf-8")
+    monkeypatch.setenv("MEM1_SAMPLE_DATA", str(tmp_path / "here"))
+    calls = tmp_path / "here/wiki18/calls.jsonl"
+    values = manifest.describe("make_schema", None, [calls], {})
+    assert values["inputs"].keys() == {"$MEM1_SAMPLE_DATA/wiki18/calls.jsonl"}
+    write_json(made, values)
+    monkeypatch.setenv("MEM1_SAMPLE_DATA", str(tmp_path / "there"))
+    manifest.verify(made)  # the same data in another place
+    Path("there/wiki18/calls.jsonl").write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"its input \$MEM1_SAMPLE_DATA/wiki18/calls\.jsonl has"):
+        manifest.verify(made)
+    monkeypatch.delenv("MEM1_SAMPLE_DATA")
+    with pytest.raises(InputError, match="set MEM1_SAMPLE_DATA to the folder of the data"):
+        manifest.verify(made)

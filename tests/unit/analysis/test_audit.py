@@ -12,7 +12,7 @@ from mem1.analysis import audit, remade
 from mem1.analysis.chain import Break, Chain, Link, link
 from mem1.dependencies import ROOT
 from mem1.errors import InputError
-from mem1.provenance import file_digest, write_json
+from mem1.provenance import file_digest, read_json, write_json
 
 P = "results/x"
 REFERENCE = ROOT / "results" / "reference" / "mini"
@@ -120,6 +120,14 @@ def test_a_hybrid_index_was_made_of_its_parts_and_vectors_are_checked() -> None:
     made = link("vectors/test/1-of-2.manifest.json", {"encoder": {}, "file": "v"}, P, files)
     assert made is not None
     assert made.outputs == {f"{P}/vectors/test/1-of-2.npy": "v"}
+
+
+@pytest.mark.parametrize("preset", ["mini", "sample"])
+def test_a_committed_run_names_no_place_of_the_machine_it_was_made_on(preset: str) -> None:
+    kept = read_json(REFERENCE.with_name(preset) / "reference.json")
+    named = [path for one in kept["commands"].values() for path in one.get("inputs", {})]
+    assert named
+    assert [path for path in named if Path(path).is_absolute()] == []
 
 
 @pytest.mark.parametrize("preset", ["mini", "sample"])
