@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from mem1.agent import chat, text
 from mem1.config_systems import UNVERIFIED
 from mem1.errors import InputError
 from mem1.hub import snapshot
 
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+TOKENIZER = (*text.FILES, chat.FILE)
 MODEL = (
     *("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json"),
     *TOKENIZER,

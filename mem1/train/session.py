@@ -157,6 +157,8 @@ def _restore(trainee: Resumable, states: Sequence[dict], checkpoints: Checkpoint
     """
     try:
         trainee.restore(states)
+    except torch.OutOfMemoryError:
+        raise
     except (KeyError, ValueError, RuntimeError) as error:
         if not checkpoints.accepted:
             raise

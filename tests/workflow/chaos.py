@@ -5,7 +5,8 @@ kind says. After it a plain run, the same command again, must end with the resul
 undisturbed one, and must not repeat a step of a training that the fault did not touch. (One whose
 index was lost writes its outputs again, from its last checkpoint: Snakemake wants that.)
 
-    kill    SIGKILL of Snakemake, a training, an evaluation, what writes to MLflow, or all of them
+    kill    SIGKILL of Snakemake, a training, an evaluation, the server that it searches, what writes
+            to MLflow, or all of them
     damage  a file of the results is deleted, truncated, or one of its bits is turned
     disk    the disk, a small tmpfs, is full
     twice   two runs at once in one folder
@@ -39,17 +40,25 @@ sft: {steps: 2, batch: 2}
 rl: {steps: 4}
 runs: {sft-full: null, rl-full: null, rl-format: null}
 systems: {full-rl: null, full-sft: null, truncate: null, amem: null, summary: null,
-          overwrite: null, mem1-format: null, mem1-web: null, full-web: null}
+          overwrite: null, mem1-format: null, full-web: null}
 mask_gap: {tasks: 1}
 """
 VICTIMS = {
     "snakemake": (),
     "training": ("train_rl",),
     "evaluation": ("evaluate",),
+    "server": ("serve_retriever",),
     "tracker": ("track_run", "track_results"),
     "all": ("train_rl", "evaluate", "render_tables"),
 }
-LAST = ("train/rl-mem1", "checkpoints/rl-mem1", "eval/mem1-rl", "tables", "tracking/results.json")
+LAST = (
+    "train/rl-mem1",
+    "checkpoints/rl-mem1",
+    "eval/mem1-rl",
+    "eval/mem1-web",
+    "tables",
+    "tracking/results.json",
+)
 LAST += ("tracking/run-rl-mem1.json", "mask_gap.manifest.json")
 DAMAGED = ("config/*.json", "tokenizer/*", "tasks/*", "world/*/*", "index/*/*", "eval/*/*")
 DAMAGED += ("train/*/*.json*", "train/*/model/*", "checkpoints/*/*/step-*", "tables/*.csv")
@@ -125,7 +134,7 @@ def kill(scene: Scene, random: Random) -> str:
     run = scene.begin()
     while run.poll() is None and not busy_with(verb, descendants(run.pid)):
         time.sleep(0.05)
-    time.sleep(random.uniform(0, 8))
+    time.sleep(0 if victim == "server" else random.uniform(0, 8))  # which is there for a moment
     there = descendants(run.pid)
     chosen = {"snakemake": [run.pid], "all": list(there)}.get(victim, busy_with(verb, there))
     for process in chosen:
