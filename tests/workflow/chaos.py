@@ -5,8 +5,8 @@ kind says. After it a plain run, the same command again, must end with the resul
 undisturbed one, and must not repeat a step of a training that the fault did not touch. (One whose
 index was lost writes its outputs again, from its last checkpoint: Snakemake wants that.)
 
-    kill    SIGKILL of Snakemake, a training, an evaluation, the server that it searches, what writes
-            to MLflow, or all of them
+    kill    SIGKILL of Snakemake, a training, an evaluation, the server that it searches, what
+            writes to MLflow, or all of them
     damage  a file of the results is deleted, truncated, or one of its bits is turned
     disk    the disk, a small tmpfs, is full
     twice   two runs at once in one folder
@@ -51,15 +51,8 @@ VICTIMS = {
     "tracker": ("track_run", "track_results"),
     "all": ("train_rl", "evaluate", "render_tables"),
 }
-LAST = (
-    "train/rl-mem1",
-    "checkpoints/rl-mem1",
-    "eval/mem1-rl",
-    "eval/mem1-web",
-    "tables",
-    "tracking/results.json",
-)
-LAST += ("tracking/run-rl-mem1.json", "mask_gap.manifest.json")
+LAST = ("train/rl-mem1", "checkpoints/rl-mem1", "eval/mem1-rl", "eval/mem1-web", "tables")
+LAST += ("tracking/results.json", "tracking/run-rl-mem1.json", "mask_gap.manifest.json")
 DAMAGED = ("config/*.json", "tokenizer/*", "tasks/*", "world/*/*", "index/*/*", "eval/*/*")
 DAMAGED += ("train/*/*.json*", "train/*/model/*", "checkpoints/*/*/step-*", "tables/*.csv")
 Kind = Callable[["Scene", Random], str]
