@@ -127,7 +127,8 @@ def kill(scene: Scene, random: Random) -> str:
     run = scene.begin()
     while run.poll() is None and not busy_with(verb, descendants(run.pid)):
         time.sleep(0.05)
-    time.sleep(0 if victim == "server" else random.uniform(0, 8))  # which is there for a moment
+    if victim not in ("server", "tracker"):  # which are there for a moment
+        time.sleep(random.uniform(0, 8))
     there = descendants(run.pid)
     chosen = {"snakemake": [run.pid], "all": list(there)}.get(victim, busy_with(verb, there))
     for process in chosen:
