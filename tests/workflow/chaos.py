@@ -64,6 +64,7 @@ class Scene:
 
     copy: Copy
     arguments: Sequence[str]
+    turn: int = 0  # how many faults of the kind came before: each process is killed in its turn
     last: Sequence[str] = LAST  # results that a run which is not finished does not have yet
     log: list[str] = field(default_factory=list)
 
@@ -121,7 +122,7 @@ def busy_with(verb: str, lines: dict[int, str]) -> list[int]:
 
 def kill(scene: Scene, random: Random) -> str:
     """Kill processes of a run that trains, evaluates and draws."""
-    victim = random.choice(list(VICTIMS))
+    victim = list(VICTIMS)[scene.turn % len(VICTIMS)]
     verb = random.choice(VICTIMS[victim] or ("train_rl", "evaluate"))
     scene.undo()
     run = scene.begin()
@@ -268,7 +269,8 @@ def main(argv: Sequence[str]) -> None:
             folder = Path(place) / "fault"
             shutil.copytree(whole.copy.folder, folder)
             try:
-                scene = Scene(Copy(folder), whole.arguments)
+                turn = number // len(arguments.kinds)
+                scene = Scene(Copy(folder), whole.arguments, turn)
                 random = Random(f"{arguments.seed}/{number}")
                 faults.append(suffer(kind, scene, random, expected))
             finally:
