@@ -64,8 +64,8 @@ class Scene:
 
     copy: Copy
     arguments: Sequence[str]
-    turn: int = 0  # how many faults of the kind came before: each process is killed in its turn
     last: Sequence[str] = LAST  # results that a run which is not finished does not have yet
+    turn: int = 0  # how many faults of the kind came before: each process is killed in its turn
     log: list[str] = field(default_factory=list)
 
     @property
@@ -270,7 +270,7 @@ def main(argv: Sequence[str]) -> None:
             shutil.copytree(whole.copy.folder, folder)
             try:
                 turn = number // len(arguments.kinds)
-                scene = Scene(Copy(folder), whole.arguments, turn)
+                scene = Scene(Copy(folder), whole.arguments, turn=turn)
                 random = Random(f"{arguments.seed}/{number}")
                 faults.append(suffer(kind, scene, random, expected))
             finally:
