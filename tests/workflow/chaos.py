@@ -12,7 +12,7 @@ index was lost writes its outputs again, from its last checkpoint: Snakemake wan
     twice   two runs at once in one folder
 
 In:  the repository. Out: a JSON file with what was done, and what it took. A whole round of them
-takes twenty minutes on two cores. What is compared: ``tests.workflow.outcome``.
+takes 20 to 30 minutes on two cores. What is compared: ``tests.workflow.outcome``.
 """
 
 import argparse
