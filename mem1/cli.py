@@ -1,6 +1,7 @@
 """What all commands share: arguments in, one sentence out when the user can fix it."""
 
 import argparse
+import atexit
 import errno
 import os
 import signal
@@ -94,6 +95,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
 
     Such are ``InputError`` and places that are of another kind than needed or out of reach.
     """
+    status = 0
     try:
         main(sys.argv[1:])
         sys.stdout.flush()
@@ -102,10 +104,29 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         raise SystemExit(128 + signal.SIGPIPE) from None
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        status = 2
     except OSError as error:
         place = error.filename2 or error.filename  # of a renaming, the name that was to be had
         if error.errno not in _PLACES or (place is None and error.errno != errno.ENOSPC):
             raise
         print(f"error: {_PLACES[error.errno].format(place or 'an output')}", file=sys.stderr)
-        raise SystemExit(2) from None
+        status = 2
+    if _in_a_group():
+        # Python's own end is left out: a thread of the group that still holds a tensor then asks
+        # for the interpreter, and aborts the process ("terminate called without an active
+        # exception"), so that a training that is done counts as failed.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    if status:
+        raise SystemExit(status)
+
+
+def _in_a_group() -> bool:
+    """Whether this process computes together with others, or could."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available():
+        return False
+    found: bool = distributed.is_initialized()
+    return found

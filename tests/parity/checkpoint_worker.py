@@ -4,12 +4,12 @@ After two saves the scene (see test_checkpoint_parts) is played, and each proces
 it would go on from, and the part that it has of it, to `found-RANK.json`.
 """
 
-import sys
 from pathlib import Path
 
 import torch
 from torch import distributed
 
+from mem1 import cli
 from mem1.provenance import write_json
 from mem1.train import checkpoint
 from mem1.train.checkpoint import Checkpoints, part_names
@@ -56,4 +56,4 @@ def main(folder: Path, scene: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    cli.run(lambda words: main(Path(words[0]), words[1]))

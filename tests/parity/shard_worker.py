@@ -5,12 +5,12 @@ the newest checkpoint and writes what it then has as the next one, and beside it
 weights of the module.
 """
 
-import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from mem1 import cli
 from mem1.config_learning import Optimizer
 from mem1.train import zero
 from mem1.train.checkpoint import Checkpoints
@@ -65,4 +65,4 @@ def main(folder: Path, steps: int, precision: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    cli.run(lambda words: main(Path(words[0]), int(words[1]), words[2]))

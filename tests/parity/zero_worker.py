@@ -5,12 +5,12 @@ takes several backward passes and not equally many in each process.
 """
 
 import json
-import sys
 from pathlib import Path
 from random import Random
 
 import torch
 
+from mem1 import cli
 from mem1.agent.text import Codec
 from mem1.config import Model, World
 from mem1.config_learning import Critic, Optimizer, Rl
@@ -71,4 +71,4 @@ def main(engine: str, steps: int, folder: Path, changes: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
+    cli.run(lambda words: main(words[0], int(words[1]), Path(words[2]), words[3]))

@@ -138,3 +138,48 @@ def test_other_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "argv", ["command"])
     with pytest.raises(FileNotFoundError):
         cli.run(main)
+
+
+# When the second process is done, a thread of its group waits to let go of a tensor: Python does
+# not give way to it (within 100 s) before its end, and there it may not have it any more.
+IN_A_GROUP = """
+import ctypes, sys, time, torch
+from torch import distributed
+from mem1 import cli
+from mem1.errors import InputError
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(1)
+
+def main(words):
+    rank, store, fails = int(words[0]), words[1], words[2] == "True"
+    distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    distributed.barrier()
+    print("done", flush=True)
+    time.sleep(1 - rank)
+    distributed.all_reduce(torch.ones(1000), async_op=True)
+    sys.setswitchinterval(100)
+    ctypes.PyDLL(None).sleep(3)
+    if fails:
+        raise InputError("This is wrong.")
+
+slow = Slow()
+cli.run(main)
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_end_of_python_does_not_abort_a_process_of_a_group(fails: bool, tmp_path: Path) -> None:
+    words = [f"file://{tmp_path}/store", str(fails)]
+    first, second = [
+        subprocess.Popen(
+            [sys.executable, "-c", IN_A_GROUP, rank, *words],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in ("0", "1")
+    ]  # fmt: skip
+    said, complaint = second.communicate(timeout=120)
+    first.communicate(timeout=120)
+    assert (said, second.returncode) == ("done\n", 2 if fails else 0)
+    assert complaint == ("error: This is wrong.\n" if fails else "")

@@ -1,8 +1,8 @@
 """One of several processes of a training that share a server: ``shared URL FOLDER``."""
 
-import sys
 from pathlib import Path
 
+from mem1 import cli
 from mem1.train.placement import Served
 from mem1.train.processes import Processes
 from tests.vllm.conftest import MOST, SETTINGS
@@ -21,4 +21,4 @@ def main(url: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    cli.run(lambda words: main(words[0], Path(words[1])))
