@@ -53,6 +53,7 @@ class ShopSft(Section):
     context_share: float = Field(ge=0, le=1, description="share of the context in the loss too")
     context_weight: float = Field(ge=0, description="weight of its mean loss")
     largest_offset: int = Field(ge=0, description="position ids start at random up to this one")
+    precision: Literal["fp32", "bf16"] = Field(description="bf16: autocast, weights in fp32")
     imperfections: ShopImperfections
     optimizer: Optimizer
     checkpoint_every: int = Field(ge=1, description="steps between checkpoints")

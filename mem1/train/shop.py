@@ -120,7 +120,8 @@ class ShopTraining:
         random = stream(self._seed, "offsets", number)
         trees = self._data.at(number)
         batch = collate(trees, PAD, [random.randint(0, sft.largest_offset) for _ in trees])
-        loss, logged = learned(self._trainee.module, batch, sft.context_weight, half=True)
+        half = sft.precision == "bf16"
+        loss, logged = learned(self._trainee.module, batch, sft.context_weight, half)
         self._trainee.backward(loss, last=True)
         factor = rate(number, sft.steps, sft.optimizer)
         return logged | {

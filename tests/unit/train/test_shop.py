@@ -80,3 +80,18 @@ def test_the_base_model_learns_to_shop(small, codec):
     training = ShopTraining(run.model_copy(update={"sft": sft}), 3, trainee, codec)
     losses = [training.step(number)["loss"] for number in range(1, 7)]
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_passes_are_in_the_precision_of_the_settings(small, codec):
+    run = small("mem1")
+
+    def loss(precision: str) -> float:
+        model, _ = load_model(ROOT / "models/base")
+        sft = run.sft.model_copy(update={"precision": precision})
+        trainee = PlainTrainee(model, optimizers(model.train(), sft.optimizer, sft.muon_lr), 1.0)
+        training = ShopTraining(run.model_copy(update={"sft": sft}), 3, trainee, codec)
+        return training.step(1)["loss"]
+
+    whole, half = loss("fp32"), loss("bf16")
+    assert whole != half
+    assert half == pytest.approx(whole, rel=1e-2)
