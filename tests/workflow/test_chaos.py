@@ -1,7 +1,7 @@
 """A training under Snakemake, killed with all its processes at up to 20 random moments.
 
 It ends with the manifest, and so with the bytes, of one that nobody touched; in one process,
-and in two under DeepSpeed.
+and in two under DeepSpeed, which are killed less often: they take half a minute to come back.
 """
 
 import os
@@ -18,7 +18,7 @@ import pytest
 from mem1.provenance import read_json
 from tests.workflow.conftest import Copy, copy_to
 
-KILLS, STEPS = 20, 30
+STEPS = 30
 MANIFEST = "results/smoke/train/rl-mem1/manifest.json"
 NEEDED = (
     "results/smoke/tasks/train-2.jsonl",
@@ -111,9 +111,9 @@ def some_way(process: subprocess.Popen[bytes], copy: Copy, before: float, random
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find processes")
-@pytest.mark.parametrize(("engine", "processes"), [("plain", 1), ("zero3", 2)])
+@pytest.mark.parametrize(("engine", "processes", "kills"), [("plain", 1, 20), ("zero3", 2, 8)])
 def test_killed_training_ends_with_the_same_manifest(
-    engine: str, processes: int, tmp_path: Path
+    engine: str, processes: int, kills: int, tmp_path: Path
 ) -> None:
     whole, cut = Copy(tmp_path / "whole"), Copy(tmp_path / "cut")
     whole.folder.mkdir()
@@ -125,7 +125,7 @@ def test_killed_training_ends_with_the_same_manifest(
     before = untouched(whole, line)
 
     random, killed_at = Random(processes), list[int]()
-    for _ in range(KILLS):
+    for _ in range(kills):
         if (cut.folder / MANIFEST).exists():
             break
         process = start(cut, line)
