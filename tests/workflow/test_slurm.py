@@ -122,10 +122,14 @@ def test_smoke_survives_scancel_kill_and_a_restart_of_slurm(
     done = here.snakemake("--cores", "2", *smoke)
     assert done.returncode == 0, done.stderr
 
+    def kill(job: cluster.Job) -> None:
+        # Slurm says that a job runs a moment before it has a process.
+        cluster.until(lambda: slurm.kill(job), f"a process of job {job.number}")
+
     run = start(there, *smoke)
     try:
         hit = []
-        for rule, fault in (("train_sft", slurm.cancel), ("train_rl", slurm.kill)):
+        for rule, fault in (("train_sft", slurm.cancel), ("train_rl", kill)):
             hit.append(cluster.until(lambda r=rule: slurm.running(r), rule, seconds=900)[0])
             fault(hit[-1])
         cluster.until(lambda: slurm.running("evaluate"), "an evaluation", seconds=1800)
